@@ -1,0 +1,1 @@
+"""Storage: records, tables, transactions, queries. Knows nothing of the engine."""
