@@ -1,0 +1,234 @@
+"""Samples: each delivery's values are judged as they come, and given on to whoever keeps them.
+
+Owns the anomalies, their alerts, and the series that are known. The one place that others hook into: a function entered
+by `@sample_sink` gets every delivery's samples once, after they were judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from math import isfinite
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from data.nouns.baselines import Alarm
+from data.nouns.samples import AnomalyRecord, SeriesState
+from engine.book import Draft
+from engine.domain import baselines, detection, device_scores, known, usual
+from engine.domain.alerts import About, clear, fire
+from engine.domain.detection import Judged
+from engine.domain.events import DomainEvent, SampleData
+from engine.domain.registry import after, every
+from engine.reasons import ReasonCode
+
+#: Series of all tenants that are judged; more are kept but not judged.
+SERIES = 50_000
+#: A series is missing when its next sample is so many intervals late, and at least so many seconds.
+LATE, LATE_SECONDS = 4.0, 600.0
+#: A series that has not been heard for so long is forgotten.
+FORGET = timedelta(days=14)
+_TABLE = "domain.series"
+#: Labels that name the entity of a series, the first that there is.
+ENTITY_LABELS = ("device", "entity", "host", "instance", "person")
+
+Sink = Callable[[Draft, Sequence[DomainEvent]], None]
+_SINKS: dict[str, Sink] = {}
+
+
+def sample_sink(run: Sink) -> Sink:
+    """Enter a function `(draft, events)` that gets all samples of a delivery at once; it is pure as handlers are."""
+    _SINKS[f"{run.__module__}.{run.__name__}"] = run
+    return run
+
+
+@after("noc.sample")
+def take(draft: Draft, events: Sequence[DomainEvent]) -> None:
+    """Judge a delivery's samples, then give them on."""
+    table = series_of(draft)
+    rows = []
+    for event in events:
+        data: SampleData = event.data  # type: ignore[assignment]
+        if data.value is not None and isfinite(data.value):
+            at = min(data.at or event.at, draft.now + timedelta(minutes=5)).timestamp()
+            state = _known(draft, table, data, at)
+            if state is not None:
+                rows.append((state, at, data.value))
+    if rows:
+        device_scores.take(draft, rows)
+        for (state, at, value), verdict in zip(rows, _verdicts(draft, rows), strict=True):
+            _judge(draft, table, (draft.tenant, state.id), (at, value), verdict)
+    for run in _SINKS.values():
+        run(draft, events)
+
+
+def _verdicts(draft: Draft, rows: Sequence[tuple[SeriesState, float, float]]) -> list[Judged]:
+    """The detector's word on each row, in one tick."""
+    verdicts = [detection.UNKNOWN] * len(rows)
+    places, tick = [], []
+    for place, (state, at, value) in enumerate(rows):
+        number = detection.number_of(draft, (draft.tenant, state.id))
+        if number is not None:
+            places.append(place)
+            tick.append(detection.Sample(number, at, value, baselines.threshold_of(draft, state.id)))
+    if places:
+        for place, verdict in zip(places, detection.step(draft, tick), strict=True):
+            verdicts[place] = verdict
+    return verdicts
+
+
+def series_of(draft: Draft) -> dict[Any, Any]:
+    """(tenant, series id) → its state; after a start as it was in the last snapshot."""
+    return known.index(draft, _TABLE, ("series",), _enter)
+
+
+def _enter(table: dict[Any, Any], kind: str, record: SeriesState) -> None:
+    table[record.tenant, record.id] = record
+
+
+def series_id(data: SampleData) -> str:
+    """Name and labels as one word."""
+    if not data.labels:
+        return data.name
+    text = msgspec.json.encode(sorted(data.labels.items()))
+    return f"{data.name}#{blake2b(text, digest_size=8).hexdigest()}"
+
+
+def _known(draft: Draft, table: dict[Any, Any], data: SampleData, at: float) -> SeriesState | None:
+    """The state of a sample's series; None where there are too many."""
+    id = series_id(data)
+    state: SeriesState | None = table.get((draft.tenant, id))
+    if state is None and len(table) <= SERIES:
+        moment = datetime.fromtimestamp(at, UTC)
+        state = SeriesState(tenant=draft.tenant, id=id, at=moment, name=data.name, labels=data.labels)
+        draft.set(table, (draft.tenant, id), state)
+    return state
+
+
+def _judge(
+    draft: Draft, table: dict[Any, Any], place: tuple[Any, ...], sample: tuple[float, float], verdict: Judged
+) -> None:
+    """The detector decides; until it knows the series the simple judge of what is usual does."""
+    state: SeriesState = table[place]
+    at, value = sample
+    found_state, found = usual.step(state, at, value)
+    if found_state is state:
+        return
+    moment = datetime.fromtimestamp(at, UTC)
+    if state.anomaly.endswith("/missing"):
+        found_state = _end(draft, found_state, moment)
+    if verdict.ready:
+        is_odd, expected = verdict.alarm, round(usual.expected(state, at), 6)
+        found = usual.Found(verdict.kind or "spike", expected, verdict.score) if is_odd else None
+        found_state = replace(found_state, calm=0 if verdict.alarm or verdict.lasts else state.calm + 1)
+    if found is not None:
+        found_state = _anomaly(draft, found_state, moment, found, "ensemble" if verdict.ready else "usual")
+        if verdict.ready:
+            alarm = Alarm(moment, found_state.anomaly, verdict.score, verdict.threshold)
+            baselines.alarmed(draft, found_state, entity_of(found_state.labels), alarm)
+    elif found_state.anomaly and found_state.calm >= usual.CALM:
+        found_state = _end(draft, found_state, moment)
+    draft.set(table, place, found_state)
+
+
+def entity_of(labels: Mapping[str, str]) -> str:
+    """What a series is about, "" where its labels do not say."""
+    return next((labels[name] for name in ENTITY_LABELS if labels.get(name)), "")
+
+
+def _about(of: SeriesState) -> About:
+    entity = entity_of(of.labels)
+    return About(
+        entity=entity or of.name,
+        entity_type="device" if of.labels.get("device") else "series",
+        site=of.labels.get("site", ""),
+        parts={"series": of.id, "metric": of.name},
+    )
+
+
+def _anomaly(draft: Draft, of: SeriesState, at: datetime, found: usual.Found, detector: str = "usual") -> SeriesState:
+    """Open an anomaly, or go on with the one that is open; a spike that stays becomes a level shift."""
+    about = _about(of)
+    old: AnomalyRecord | None = draft.noun("anomalies", of.anomaly) if of.anomaly else None
+    if old is not None and found.kind in (old.kind, "spike"):
+        worse = replace(old, value=of.value, expected=found.expected) if found.score > old.score else old
+        draft.put_noun(replace(worse, last_at=at, score=max(old.score, found.score)), announce=False)
+        return of
+    if old is not None:
+        draft.put_noun(replace(old, state="closed", last_at=at, ended_at=at), announce=False)
+    record = AnomalyRecord(
+        tenant=of.tenant,
+        id=f"{of.id}/{at:%Y%m%dT%H%M%S}/{found.kind}",
+        at=at,
+        series=of.id,
+        name=of.name,
+        kind=found.kind,
+        labels=of.labels,
+        site=about.site,
+        entity=about.entity,
+        value=of.value,
+        expected=found.expected,
+        score=found.score,
+        detector=detector,
+        last_at=at,
+    )
+    draft.put_noun(record)
+    words = found.kind.replace("_", " ")
+    title = f"{of.name} of {about.entity}: {words}, {of.value:g} where {found.expected:g} is usual"
+    since = old.at if old is not None else at
+    facts = {"kind": found.kind, "score": f"{found.score:g}", "anomaly": record.id}
+    fire(draft, "metric_anomaly", about, title=title, since=since, facts=facts)
+    return replace(of, anomaly=record.id)
+
+
+def _end(draft: Draft, of: SeriesState, at: datetime) -> SeriesState:
+    old: AnomalyRecord | None = draft.noun("anomalies", of.anomaly)
+    if old is not None:
+        over = replace(old, state="closed", ended_at=at)
+        draft.put_noun(over, ReasonCode.ALL_RESOLVED, announce=False)
+        draft.announce_noun(over, "anomaly_ended", ReasonCode.ALL_RESOLVED)
+    clear(draft, "metric_anomaly", _about(of), at=at)
+    return replace(of, anomaly="")
+
+
+# -- by the clock
+
+
+@every(60.0)
+def look_at_series(draft: Draft) -> None:
+    """Series that have stopped, snapshots (each series once an hour), and series that are forgotten."""
+    table, now = series_of(draft), draft.now.timestamp()
+    minute = int(now // 60) % 60
+    for place, of in list(table.items()):
+        if not place:
+            continue
+        draft.tenant = of.tenant
+        if _is_missing(of, now):
+            late = usual.Found("missing", round(usual.expected(of, now), 6), round((now - of.last_at) / of.interval, 1))
+            at = datetime.fromtimestamp(of.last_at + of.interval, UTC)
+            of = _anomaly(draft, of, at, late)
+            draft.set(table, place, of)
+        if now - of.last_at > FORGET.total_seconds():
+            draft.discard(table, place)
+        elif hash_minute(of.id) == minute:
+            _snapshot(draft, of)
+
+
+def _is_missing(of: SeriesState, now: float) -> bool:
+    if of.anomaly.endswith("/missing") or not usual.is_ready(of):
+        return False
+    return now - of.last_at > max(LATE * of.interval, LATE_SECONDS)
+
+
+def hash_minute(id: str) -> int:
+    """The minute of the hour in which a series is written down."""
+    return blake2b(id.encode("utf-8", "surrogatepass"), digest_size=2).digest()[0] % 60
+
+
+def _snapshot(draft: Draft, of: SeriesState) -> None:
+    old = draft.noun("series", of.id)
+    if old is None or old.last_at != of.last_at or old.anomaly != of.anomaly:
+        draft.put_noun(replace(of, at=draft.now), announce=False)

@@ -1,0 +1,1 @@
+"""On-call: who has duty, and who is told next of an incident that nobody acknowledges."""

@@ -1,0 +1,1 @@
+"""Playbooks: from a YAML file to steps that are done once, on the line and from the outbox."""

@@ -1,0 +1,123 @@
+"""Approvals: asking people, and who may answer. Pure.
+
+An answer is bound to the hash of the plan that was shown. Owns the questions; what follows from an answer is the
+executor's. Expiry is computed from the stored time, the tick only writes it down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec.structs import replace
+
+from data.nouns.playbooks import Approval, Execution, Policy, StepRun, Vote
+from engine.book import Draft
+from engine.reasons import ReasonCode
+
+#: Answers that one person gives within a minute.
+MOST_PER_MINUTE = 10
+_RECENT = "playbooks.answers"
+_MINUTE = timedelta(minutes=1)
+
+
+class NotAllowed(Exception):
+    """This person may not answer now."""
+
+
+def ask_run(draft: Draft, run: Execution, why: str) -> None:
+    _ask(
+        draft,
+        Approval(
+            tenant=run.tenant,
+            id=run.id,
+            at=draft.now,
+            execution=run.id,
+            playbook=run.playbook,
+            incident=run.incident,
+            site=run.site,
+            plan_sha256=run.plan_sha256,
+            requested_by=run.asked_by,
+            quorum=run.definition.policy.quorum,
+            why=why,
+            expires_at=run.expires_at,
+        ),
+    )
+
+
+def ask_outcome(draft: Draft, run: Execution, step: StepRun) -> None:
+    _ask(
+        draft,
+        Approval(
+            tenant=run.tenant,
+            id=f"{run.id}.{step.name}.{step.generation}",
+            at=draft.now,
+            execution=run.id,
+            playbook=run.playbook,
+            incident=run.incident,
+            site=run.site,
+            plan_sha256=run.plan_sha256,
+            requested_by="",
+            quorum=1,
+            why=f"was {step.name} done? {step.error}",
+            asks="outcome",
+            step=step.name,
+        ),
+    )
+
+
+def _ask(draft: Draft, approval: Approval) -> None:
+    draft.put_noun(approval, ReasonCode.BY_PLAYBOOK, announce=False)
+    draft.announce_noun(approval, "approval_requested", ReasonCode.BY_PLAYBOOK)
+    draft.record(approval.incident, "approval_requested", actor=f"playbook/{approval.playbook}", text=approval.why)
+
+
+def of(draft: Draft, run: Execution) -> Iterator[Approval]:
+    """The open questions about an execution."""
+    for approval in draft.all_nouns("approvals"):
+        if approval.tenant == run.tenant and approval.execution == run.id:
+            yield approval
+
+
+def close_all(draft: Draft, run: Execution, state: Any, reason: str) -> None:
+    for approval in list(of(draft, run)):
+        draft.put_noun(replace(approval, state=state, reason=reason, ended_at=draft.now), ReasonCode.BY_PLAYBOOK)
+
+
+def expired(approval: Approval, now: datetime) -> bool:
+    return approval.expires_at is not None and approval.expires_at <= now
+
+
+def voter(approval: Approval, policy: Policy, actor: str, on_behalf_of: str) -> str:
+    """The approver whose vote this is. Raises NotAllowed."""
+    principal = on_behalf_of or actor
+    if on_behalf_of and actor not in policy.delegates.get(on_behalf_of, ()):
+        raise NotAllowed(f"{on_behalf_of} has not delegated to {actor}")
+    if approval.asks == "run" and policy.approvers and principal not in policy.approvers:
+        raise NotAllowed(f"{principal} is not one of its approvers")
+    if policy.separation_of_duties and approval.requested_by in (actor, principal):
+        raise NotAllowed("whoever asked for it does not approve it")
+    if any(actor in (vote.by, vote.principal) or principal in (vote.by, vote.principal) for vote in approval.votes):
+        raise NotAllowed(f"{principal} has approved it already")
+    return principal
+
+
+def note_answer(draft: Draft, actor: str) -> None:
+    """Count an answer. Raises NotAllowed when this person answers faster than anybody can read."""
+    recent = draft.derived(_RECENT)
+    key = (draft.tenant, actor)
+    within = tuple(at for at in recent.get(key, ()) if at > draft.now - _MINUTE)
+    if len(within) >= MOST_PER_MINUTE:
+        raise NotAllowed(f"more than {MOST_PER_MINUTE} answers in a minute")
+    draft.set(recent, key, (*within, draft.now))
+
+
+def voted(draft: Draft, approval: Approval, vote: Vote) -> Approval:
+    """With this vote; approved once there are as many as it takes."""
+    votes = (*approval.votes, vote)
+    approval = replace(approval, votes=votes)
+    if len(votes) >= approval.quorum:
+        approval = replace(approval, state="approved", ended_at=draft.now, reason=vote.reason)
+    draft.put_noun(approval, ReasonCode.BY_OPERATOR)
+    return approval

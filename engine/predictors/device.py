@@ -1,0 +1,264 @@
+"""Devices that will be offline within the hour.
+
+Owns the seven features, what is remembered of each device for them, and the probability without a model: log odds that
+add up, each weight a rule of thumb that `words` names. A device that a device above it takes down is not foretold: that
+one is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from math import isnan, log, nan
+from typing import Any, NamedTuple
+
+from data.nouns.world import Device
+from data.records import TenantId
+from engine.book import Draft
+from engine.domain import devices
+from engine.domain.events import DeviceData
+from engine.domain.rhythm import listening_since
+from engine.predictors.memory import DEVICES, TYPES, Shares, faded, log_odds, put
+from engine.predictors.predictor import Acts, Happened, Predictor, Row, Thing
+
+HORIZON = timedelta(hours=1)
+FEATURES = (
+    "offline_history",
+    "sync_trend",
+    "event_age",
+    "type",
+    "battery_slope",
+    "errors_24h",
+    "maintenance_days",
+)
+#: Half-lives in seconds: outages, failed synchronisations lately and before, and the rate of failure of a type.
+OFFLINE_S, SYNC_S, SYNC_BEFORE_S, TYPE_S = 2 * 86_400.0, 6 * 3600.0, 48 * 3600.0, 30 * 86_400.0
+#: Between two readings of a battery that a slope is worked out from, and the weight of the newest slope.
+READING_S, SLOPE = 1800.0, 0.3
+#: An outage is believed when it has stood for so long: until then a device above may turn out to be its cause.
+BELIEVED = timedelta(seconds=60)
+
+
+class Past(NamedTuple):
+    """What is remembered of a device, in seconds since 1970: outages (number, faded to `offline_at`), failed
+    synchronisations (faded in two ways to `sync_at`), the battery at its last reading (below 0 = none), its slope in
+    percent per hour (0 = never seen to fall), the latest outage (0 = none) and since when it is known."""
+
+    outages: float = 0.0
+    offline: float = 0.0
+    offline_at: float = 0.0
+    sync: float = 0.0
+    sync_before: float = 0.0
+    sync_at: float = 0.0
+    battery: float = -1.0
+    battery_at: float = 0.0
+    slope: float = 0.0
+    out_at: float = 0.0
+    since: float = 0.0
+
+
+def past(draft: Draft, of: Device) -> Past:
+    found = draft.derived(DEVICES).get((of.tenant, of.id))
+    return Past(*found) if found is not None else Past(since=of.at.timestamp())
+
+
+# -- what is learned
+
+
+def note(draft: Draft, of: Device, data: DeviceData, at: datetime) -> None:
+    """Take note of what a device said, once it is known what state that leaves it in."""
+    before = found = past(draft, of)
+    now = at.timestamp()
+    if data.status == "offline" and of.state == "offline" and not of.cause and now > found.out_at:
+        found = _out(found, now)
+    if data.status == "sync_failed" and now >= found.sync_at:
+        gone = now - found.sync_at
+        found = found._replace(
+            sync=1.0 + faded(found.sync, gone, SYNC_S),
+            sync_before=1.0 + faded(found.sync_before, gone, SYNC_BEFORE_S),
+            sync_at=now,
+        )
+    if data.battery is not None:
+        found = _read(found, data.battery, now, charged=data.status == "maintained")
+    if found != before:
+        put(draft, DEVICES, (of.tenant, of.id), tuple(map(float, found)))
+
+
+def _out(found: Past, now: float) -> Past:
+    return found._replace(
+        outages=found.outages + 1.0,
+        offline=1.0 + faded(found.offline, now - found.offline_at, OFFLINE_S),
+        offline_at=now,
+        out_at=now,
+    )
+
+
+def _read(found: Past, battery: float, now: float, *, charged: bool) -> Past:
+    gone = now - found.battery_at
+    if charged or found.battery < 0.0 or battery > found.battery + 5.0:
+        return found._replace(battery=battery, battery_at=now, slope=0.0)
+    if gone < READING_S:
+        return found
+    slope = (battery - found.battery) / (gone / 3600.0)
+    mean = slope if found.slope == 0.0 else found.slope + SLOPE * (slope - found.slope)
+    return found._replace(battery=battery, battery_at=now, slope=min(0.0, mean))
+
+
+def outcome(draft: Draft, id: Any, came: bool) -> None:
+    """How a horizon of this device ended: what is known of its type."""
+    of: Device | None = draft.book.nouns["devices"].get(id)
+    shares = Shares(draft, TYPES, TYPE_S)
+    shares.add((id[0], "", ""), float(came))
+    if of is not None and of.type:
+        shares.add((id[0], "type", of.type), float(came))
+
+
+# -- the row
+
+
+def row(draft: Draft, thing: Thing) -> Row:
+    of: Device = thing.record
+    now, found = draft.now.timestamp(), past(draft, of)
+    known_days = max(1.0, (now - (found.since or now)) / 86_400.0)
+    shares = Shares(draft, TYPES, TYPE_S)
+    whole = shares.of((of.tenant, "", ""), PREDICTOR.prior, 100.0)
+    own = shares.of((of.tenant, "type", of.type), whole, 1.0 / max(whole, 1e-4)) if of.type else whole
+    gone = now - found.sync_at
+    limit = devices.silence(draft, of.type).total_seconds()
+    last = of.last_seen
+    return (
+        faded(found.offline, now - found.offline_at, OFFLINE_S) + found.outages / known_days,
+        faded(found.sync, gone, SYNC_S) - faded(found.sync_before, gone, SYNC_BEFORE_S) * SYNC_S / SYNC_BEFORE_S,
+        log(1.0 + max(0.0, (draft.now - last).total_seconds()) / limit) if last is not None else nan,
+        log(own / whole),
+        found.slope if found.battery >= 0.0 else nan,
+        log(1.0 + of.errors),
+        (now - of.maintained_at.timestamp()) / 86_400.0 if of.maintained_at is not None else known_days,
+    )
+
+
+# -- without a model
+
+
+def margin(values: Row, share: float, thing: Thing | None = None) -> float:
+    """Log odds that add up from the share of devices that go offline in an hour.
+
+    >>> calm, failing = (0.0, 0.0, 0.1, 0.0, 0.0, 0.0, 1.0), (1.0, 2.0, 0.3, 0.0, -9.0, 2.0, 1.0)
+    >>> margin(calm, 0.002) < -5.0 < 0.0 < margin(failing, 0.002)
+    True
+    """
+    offline, sync, age, kind, slope, errors, _ = values
+    found = log_odds(share) + 0.6 * min(offline, 4.0) + 0.9 * min(max(sync, 0.0), 3.0) + 1.2 * errors + kind
+    if not isnan(age):
+        found += 3.0 * max(0.0, age - log(1.5))
+    if not isnan(slope):
+        found += 0.5 * max(0.0, -slope - 1.5)
+    return found
+
+
+def words(name: str, value: float) -> str:
+    """
+    >>> words("battery_slope", -4.2)
+    'its battery loses 4.2 % an hour'
+    """
+    if isnan(value):
+        return f"{name.replace('_', ' ')} is not known"
+    return _WORDS[name](value)
+
+
+def _age(value: float) -> str:
+    return f"last heard {10.0 ** (value / 2.302585) - 1.0:.1f} times its usual silence ago"
+
+
+_WORDS: Mapping[str, Callable[[float], str]] = {
+    "offline_history": lambda value: f"{value:.1f} outages lately" if value >= 0.05 else "no outage lately",
+    "sync_trend": lambda value: f"synchronisation fails {'more' if value > 0 else 'less'} often ({value:+.1f})",
+    "event_age": _age,
+    "type": lambda value: f"its type fails {2.718282**value:.1f} times as often as most",
+    "battery_slope": lambda value: f"its battery loses {-value:.1f} % an hour",
+    "errors_24h": lambda value: f"{2.718282**value - 1.0:.0f} errors in 24 h",
+    "maintenance_days": lambda value: f"{value:.0f} days since it was maintained",
+}
+
+
+def action(values: Row, thing: Thing) -> str:
+    of: Device = thing.record
+    name = of.name or of.id
+    if not isnan(values[4]) and values[4] < -2.0:
+        return f"Charge or change the battery of {name}"
+    if values[1] > 0.5:
+        return f"Check the link of {name}, and have it synchronise"
+    if values[5] > 0.0 and of.firmware:
+        return f"Restart {name}; look whether others with firmware {of.firmware} report errors, too"
+    return f"Restart {name}, or send a technician"
+
+
+# -- what it is about
+
+
+def things(draft: Draft) -> Sequence[tuple[TenantId, str]]:
+    return list(draft.book.nouns["devices"])
+
+
+def thing(draft: Draft, id: Any) -> Thing | None:
+    """A device that is heard; a stub or one that has never been heard is none, nor one that had no time yet to be
+    heard since the start."""
+    of: Device | None = draft.book.nouns["devices"].get(id)
+    if of is None or of.state in ("offline", "unknown") or not of.verified or of.last_seen is None:
+        return None
+    heard_from = listening_since(draft)
+    if of.last_seen < heard_from and heard_from + devices.silence(draft, of.type) > draft.now:
+        return None
+    return as_thing(of)
+
+
+def as_thing(of: Device) -> Thing:
+    return Thing(entity=of.id, kind="device", name=of.name or of.id, site=of.site, record=of)
+
+
+def acts(draft: Draft, id: Any) -> Acts:
+    of: Device | None = draft.book.nouns["devices"].get(id)
+    return ((of.maintained_at, "maintained"),) if of is not None and of.maintained_at is not None else ()
+
+
+def happened(draft: Draft, id: Any) -> Happened | None:
+    """The latest outage of its own, once it is believed."""
+    of: Device | None = draft.book.nouns["devices"].get(id)
+    if of is None:
+        return None
+    found = past(draft, of)
+    at = datetime.fromtimestamp(found.out_at, UTC) if found.out_at else None
+    if of.state == "offline" and of.cause:
+        return None
+    if of.state == "offline" and of.state_at is not None and (at is None or of.state_at > at):
+        at = of.state_at  # it fell silent
+        put(draft, DEVICES, (of.tenant, of.id), tuple(map(float, _out(found, at.timestamp()))))
+    if at is None or draft.now - at < BELIEVED:
+        return None
+    return Happened(at=at, alert=("device_offline", devices.about(of)))
+
+
+PREDICTOR = Predictor(
+    name="device",
+    event="goes offline",
+    features=FEATURES,
+    horizon_s=HORIZON.total_seconds(),
+    least_lead_s=120.0,
+    half_life_s=7 * 86_400.0,
+    prior=0.001,
+    warns="device_failure_predicted",
+    calm=(0.0, 0.0, 0.1, 0.0, 0.0, 0.0, 30.0),
+    raise_at=0.2,
+    things=things,
+    entity=lambda id: str(id[1]),
+    thing=thing,
+    happened=happened,
+    acts=acts,
+    outcome=outcome,
+    row=row,
+    margin=margin,
+    words=words,
+    action=action,
+    about=lambda found: devices.about(found.record),
+    title=lambda found: f"{found.name} is likely to go offline",
+)

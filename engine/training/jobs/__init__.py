@@ -1,0 +1,1 @@
+"""One file per model that is learned: see `engine.training.registry`."""

@@ -1,0 +1,3 @@
+"""The version of the product. Costs nothing to import."""
+
+VERSION = "0.1.0"
