@@ -1,0 +1,1 @@
+"""One file per screen. A screen owns its logic; the app only wires."""

@@ -1,0 +1,94 @@
+"""Predictions on Overview: the likeliest ones, with how long there is to act."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from noc_console import words
+from noc_console.desk import Desk
+from noc_console.mirror import Dirty
+from noc_console.record_lists import Watch
+from noc_console.safe_text import Safe, fit, safe_text
+from noc_console.screens.page_pane import PagePane
+from noc_console.screens.predictions_rows import EVENTS, about, left, percent
+from noc_console.widgets.heat_grid import style_of
+from noc_console.widgets.line_view import LineView
+from noc_console.widgets.pane import PaneState, text_lines
+from noc_console.widgets.piece import Line, Piece
+
+#: What is foretold and what became of it, the newest; horizons end within hours.
+WATCH = Watch(kind="predictions", active=None)
+#: Time goes on also when nothing is foretold anew.
+AGES_SECONDS = 15.0
+
+
+class PredictionsPane(PagePane):
+    TITLE = "Predictions"
+    WATCHES = (WATCH,)
+
+    def __init__(self, desk: Desk) -> None:
+        self._lines = LineView()
+        self._drawn_at = float("-inf")
+        self._drawn: tuple[object, ...] = ()
+        super().__init__(desk, self._lines)
+
+    def apply(self, dirty: Dirty) -> None:
+        now = self.desk.clock.monotonic()
+        shape = (self.size, self.desk.palette, self.desk.is_stale())
+        changed = dirty.reset or bool(dirty.records.get(WATCH.kind)) or shape != self._drawn
+        if not changed and now - self._drawn_at < AGES_SECONDS:
+            return
+        self._drawn_at, self._drawn = now, shape
+        self._draw()
+
+    def do_table_open(self) -> None:
+        """enter: the page."""
+        self.opened(None)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._draw)
+
+    def _draw(self) -> None:
+        found = self.desk.mirror.lists.of(WATCH)
+        if not self.is_attached or not self.size.width:
+            return
+        if not found.loaded:
+            told = found.problem or Safe("asking the engine")
+            state = PaneState.ERROR if found.problem else PaneState.LOADING
+            self.page(state, [[Piece(Safe(" ")), Piece(told, "warn" if found.problem else "dim")]])
+            return
+        standing = sorted(
+            (one for one in found.records.values() if one.state == "open"),
+            key=lambda one: (-one.probability, one.due_at),
+        )
+        self.retitle(Safe("Predictions"), [Piece(Safe(_counted(standing)), "strong" if standing else "dim")])
+        if not standing:
+            nothing = "nothing foretold: no SLA breach, device or staffing gap is likely"
+            self.page(PaneState.EMPTY, text_lines(nothing, style="dim", indent=1))
+            return
+        self.ready()
+        self._lines.show([line for one in standing[: max(1, self.size.height - 1)] for line in self._said(one)])
+
+    def _said(self, one: Any) -> list[Line]:
+        now, cells = self.desk.clock.now(), self.size.width
+        shown = safe_text(EVENTS.get(one.model, one.model))
+        head: Line = [
+            Piece(
+                Safe(f" {percent(one.probability):>4} "), "stale" if self.desk.is_stale() else style_of(one.probability)
+            ),
+            Piece(Safe(f"{left(one, now).text:>4} "), left(one, now).style),
+            Piece(fit(shown, 15) if cells >= 60 else Safe(f"{shown} "), "text"),
+            Piece(Safe(f"{about(one)}"), "strong"),
+            Piece(Safe(f" {self.desk.names.site(one.site)}") if one.site else Safe(""), "dim"),
+        ]
+        reason = one.reasons[0] if one.reasons else ""
+        return [[*head, Piece(safe_text(f"  {reason}"), "dim")]]
+
+
+def _counted(standing: list[Any]) -> str:
+    if not standing:
+        return "none open"
+    soonest = min(standing, key=lambda one: one.due_at)
+    acted = sum(bool(one.acted) for one in standing)
+    told = f"{len(standing):,} open" + (f", {acted:,} acted on" if acted else "")
+    return f"{told}, {words.many(len({one.site for one in standing}), 'site')}" if soonest else told

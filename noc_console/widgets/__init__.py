@@ -1,0 +1,1 @@
+"""Widgets drawn line by line: one idea per file, no knowledge of screens."""
