@@ -1,0 +1,165 @@
+"""kill -9 of a whole engine while senders feed it: nothing acknowledged is lost, nothing repeated counts twice.
+
+ENGINE_KILLS sets how many; 100 take about two minutes, 2,000 are for a night.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+from tests.fakes.headless import Headless, Starter, run
+from tests.fakes.stubborn import StubbornSender, delivery
+from tests.fakes.waiting import free_port, until
+
+KILLS = int(os.environ.get("ENGINE_KILLS", "20"))
+SENDERS = ("north", "south")
+#: Seconds between the first acknowledgement after a start and the next kill, at most.
+LONGEST_LIFE = 0.35
+BACK_WITHIN = 2.0
+
+
+class Chaos(NamedTuple):
+    kills: int
+    senders: Sequence[StubbornSender]
+    #: Seconds from each start of the process to the first acknowledgement after it.
+    back_after: list[float]
+    #: Seconds from each kill to the first acknowledgement after it.
+    gaps: list[float]
+
+
+def kill_again_and_again(engine: Headless, kills: int, chance: random.Random) -> Chaos:
+    port = free_port()
+    engine.start(port)
+    stop = threading.Event()
+    senders = [StubbornSender(name, port, stop) for name in SENDERS]
+    back_after, gaps, done = [], [], 0
+    with ThreadPoolExecutor(len(senders)) as pool:
+        runs = [pool.submit(sender.run) for sender in senders]
+        try:
+            for _ in range(kills):
+                time.sleep(chance.uniform(0.0, LONGEST_LIFE))  # the random point, in a real process
+                engine.kill()
+                killed = time.monotonic()
+                done += 1
+                engine.launch(port)
+                launched = time.monotonic()
+                engine.listening()
+                first = _first_ack(senders, killed)
+                back_after.append(first - launched)
+                gaps.append(first - killed)
+        finally:
+            stop.set()
+        for one in runs:
+            one.result(30)
+    return Chaos(done, senders, back_after, gaps)
+
+
+def _first_ack(senders: Sequence[StubbornSender], after: float) -> float:
+    end = time.monotonic() + 30
+    while True:
+        found = [sender.acked_at[-1] for sender in senders if sender.acked_at and sender.acked_at[-1] > after]
+        if found:
+            return min(found)
+        assert time.monotonic() < end, f"no acknowledgement within 30 s of a start: {[s.wrong for s in senders]}"
+        time.sleep(0.002)
+
+
+def everything(http: httpx.Client, kind: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    after = ""
+    while True:
+        page = http.get(f"/api/v1/{kind}", params={"limit": 500, **({"after": after} if after else {})}).json()
+        rows += page["items"]
+        after = page["next"]
+        if not after:
+            return rows
+
+
+def digest(http: httpx.Client) -> dict[str, Any]:
+    """What the engine made of it, without the numbers that depend on when things came."""
+    until(lambda: _settled(http), 12.0, "incidents that have counted all repeats of their alerts")
+    alerts = everything(http, "alerts")
+    names = {alert["id"]: f"{alert['name']}/{alert['labels']['host']}" for alert in alerts if alert["incident"]}
+    clusters: dict[int, list[str]] = {}
+    incidents: dict[int, list[str]] = {}
+    for alert in alerts:
+        if alert["incident"]:
+            clusters.setdefault(alert["cluster"], []).append(names[alert["id"]])
+            incidents.setdefault(alert["incident"], []).append(names[alert["id"]])
+    states = {row["id"]: row for row in everything(http, "incidents")}
+    assert len(incidents) > 3, "one incident for everything tells nothing of membership"
+    return {
+        "alerts": sorted((names[a["id"]], a["state"], a["severity"], a["count"]) for a in alerts if a["incident"]),
+        "clusters": sorted(sorted(members) for members in clusters.values()),
+        "incidents": sorted(
+            (sorted(members), *(states[id][field] for field in ("state", "severity", "alerts", "firing", "events")))
+            for id, members in incidents.items()
+        ),
+    }
+
+
+def _settled(http: httpx.Client) -> bool:
+    """Repeats reach the incidents with the next tick that adds them up."""
+    alerts, incidents = everything(http, "alerts"), everything(http, "incidents")
+    return sum(a["count"] for a in alerts if a["incident"]) == sum(incident["events"] for incident in incidents)
+
+
+def unbroken(engine: Headless, counts: dict[str, int]) -> dict[str, Any]:
+    """The same deliveries to an engine that nobody kills."""
+    port = free_port()
+    engine.start(port)
+    never = threading.Event()
+    with ThreadPoolExecutor(len(counts)) as pool:
+        senders = [StubbornSender(name, port, never, count) for name, count in counts.items()]
+        list(pool.map(StubbornSender.run, senders))
+    assert not any(sender.cut or sender.wrong for sender in senders)
+    with engine.http() as http:
+        return digest(http)
+
+
+def test_kills_lose_nothing_and_double_nothing(headless: Starter, capsys: pytest.CaptureFixture[str]) -> None:
+    engine = headless(start=False)
+    began = time.monotonic()
+    chaos = kill_again_and_again(engine, KILLS, random.Random(11))
+    took = time.monotonic() - began
+    counts = {sender.name: len(sender.acked_at) for sender in chaos.senders}
+    expected = Counter(
+        host for name, count in counts.items() for number in range(count) for host in delivery(name, number).alerts
+    )
+    with engine.http() as http:
+        found = digest(http)
+        stored = Counter({a["labels"]["host"]: a["count"] for a in everything(http, "alerts")})
+    lost, doubled = sum((expected - stored).values()), 0
+    doubled = sum(max(0, stored[host] - count) for host, count in expected.items())
+    assert engine.stop() == 0
+    cut = sum(sender.cut for sender in chaos.senders)
+    with capsys.disabled():
+        print(
+            f"\nkills {chaos.kills} (planned {KILLS}), requests cut {cut}, acked {sum(counts.values())}, lost {lost}, "
+            f"dup {doubled}, restart to first ack median {sorted(chaos.back_after)[KILLS // 2]:.2f} s "
+            f"max {max(chaos.back_after):.2f} s, max gap {max(chaos.gaps):.2f} s, {took:.0f} s"
+        )
+    assert [sender.wrong for sender in chaos.senders] == [[], []]
+    assert (chaos.kills, engine.starts) == (KILLS, KILLS + 1)
+    assert cut >= KILLS // 2, "kills that hit nothing prove nothing"
+    assert (lost, doubled) == (0, 0)
+    connection = sqlite3.connect(engine.data / "noc.db")
+    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    connection.close()
+    checked = run(engine.folder, ["db", "check", "--data-dir", str(engine.data)])
+    assert checked.returncode == 0, checked.stderr
+    assert found == unbroken(headless(start=False), counts)
+    # A start that meets a machine which is busy with other things may take longer; most of them may not.
+    assert sorted(chaos.back_after)[KILLS // 2] <= BACK_WITHIN
+    assert max(chaos.back_after) <= 3 * BACK_WITHIN
