@@ -1,7 +1,8 @@
 """Keys typed right behind the one that opens something wait until it is open: `:res` types "res", it does not resolve.
 
 A key finds its action only after it went through the focused widget and all around it, and opening a prompt, a dialog
-or a view takes some milliseconds more. Owns the keys that wait meanwhile; never waits for long and never drops one.
+or a view takes some milliseconds more. Owns the keys that wait meanwhile; never waits for long, and drops one only when
+the app has ended.
 """
 
 from __future__ import annotations
@@ -64,6 +65,9 @@ class KeyGate:
             self._be_patient()
 
     async def _look(self) -> None:
+        if not self._app.screen_stack:  # the app has ended meanwhile: nobody is left to take a key
+            self._waiting.clear()
+            return
         self._looks += 1
         while self._waiting and self._is_open():
             key = self._waiting.pop(0)
