@@ -304,7 +304,7 @@ class ConsoleApp(ConsoleKeys, inherit_bindings=False):
 def _spare_collections() -> None:
     """What is there after the start stays until the end: looking through it for garbage would cost frames."""
     gc.freeze()
-    gc.set_threshold(50_000, 20, 1_000)
+    gc.set_threshold(10_000, 100, 1_000)
 
 
 def unfit_terminal() -> str:
