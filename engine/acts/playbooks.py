@@ -13,7 +13,7 @@ from data.records import ENDED, IncidentId
 from data.restricted import of_names
 from engine.acts.registry import Acting, act
 from engine.client import Refused
-from engine.playbooks import approvals, executor, starting
+from engine.playbooks import approvals, executor, results, starting
 from engine.playbooks.limits import KILL_SWITCH, kill_switch
 from engine.playbooks.plan import Unplannable
 from engine.reasons import ReasonCode
@@ -150,7 +150,7 @@ def _changed(acting: Acting, approval: Approval, run: Execution, shown: str) -> 
 
 def _go_on(acting: Acting, approval: Approval, run: Execution, reason: str) -> None:
     if approval.asks == "outcome":
-        executor.decided(acting.draft, run, approval.step, True, reason)
+        results.decided(acting.draft, run, approval.step, True, reason)
     else:
         executor.set_going(acting.draft, run)
     acting.change("execution", run.id)
@@ -172,7 +172,7 @@ def reject(acting: Acting, params: RejectParams) -> None:
         )
         draft.put_noun(over, ReasonCode.BY_OPERATOR)
         if approval.asks == "outcome":
-            executor.decided(draft, run, approval.step, False, params.reason)
+            results.decided(draft, run, approval.step, False, params.reason)
         else:
             executor.finish(draft, run, "cancelled", f"rejected by {acting.actor}: {params.reason}")
         acting.change("approval", approval.id)

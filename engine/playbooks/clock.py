@@ -12,9 +12,11 @@ from data.nouns.playbooks import EXECUTION_OVER, Execution, Playbook
 from data.records import ENDED
 from engine.book import Draft
 from engine.playbooks import due
-from engine.playbooks.executor import advance, cancel, fail, finish, on_line, orphaned, put, set_going, verify
+from engine.playbooks.executor import advance, cancel, fail, finish, put, set_going, verify
 from engine.playbooks.limits import HOUR, full
+from engine.playbooks.results import orphaned
 from engine.playbooks.starting import look_again
+from engine.playbooks.steps import on_line
 from engine.reasons import ReasonCode
 
 _SEEN = "playbooks.library"

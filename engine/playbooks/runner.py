@@ -17,8 +17,8 @@ from data.ports import StoreError
 from data.records import Effect, TenantId
 from engine.effects import Later, Spawn, Undoable
 from engine.playbooks.actions import Act, Done, Failed, Outside, Refusal, Reversible, StepAction, read_params
-from engine.playbooks.executor import ACTION, LEASE_MARGIN_SECONDS
 from engine.playbooks.messages import Go, RunnerBegan, StepEnded, StepStarting
+from engine.playbooks.steps import ACTION, LEASE_MARGIN_SECONDS
 from engine.ports import Clock, Envelope, EnvelopeKind, Overloaded, Plan, Receipt
 
 log = structlog.get_logger("engine.playbooks")

@@ -18,11 +18,12 @@ from data.records import ENDED, Alert, Incident
 from data.restricted import of_names
 from engine.book import Draft
 from engine.playbooks import approvals, due, expression, template
-from engine.playbooks.executor import actions_of, finish, put, set_going
+from engine.playbooks.executor import finish, put, set_going
 from engine.playbooks.facts import NAMES, facts, subject_of, with_labels
 from engine.playbooks.limits import begin_in_rate, flood, kill_switch
 from engine.playbooks.loader import Loaded
 from engine.playbooks.plan import RunPlan, Unplannable, condition_holds, plan, runs
+from engine.playbooks.steps import actions_of
 from engine.stages.notify import hushed
 
 ENGINE = "engine"

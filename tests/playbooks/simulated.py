@@ -20,9 +20,9 @@ from data.records import Incident, Partition, TenantId
 from engine.clock import SystemClock
 from engine.effects import around
 from engine.formats.cloudevents import FORMAT
-from engine.playbooks.executor import ACTION
 from engine.playbooks.library import open_library
 from engine.playbooks.runner import StepRunner
+from engine.playbooks.steps import ACTION
 from engine.ports import Envelope, EnvelopeKind, Parsed, Receipt, Received
 from engine.rules import compile_rules
 from engine.settings import Settings
