@@ -49,6 +49,7 @@ SELECT effects.body FROM heads JOIN effects ON effects.rowid = heads.place
 WHERE heads.turn = 1 ORDER BY heads.created_at, heads.place LIMIT ?
 """
 _ORPHANS = "SELECT body FROM effects WHERE state = 'running' AND leased_until <= ?"
+_CLAIMED = "SELECT body FROM effects WHERE state = 'running'"
 _ATTEMPT = "SELECT attempt FROM effects WHERE tenant = ? AND key = ?"
 
 
@@ -71,9 +72,20 @@ def waiting(connection: sqlite3.Connection, now: datetime, held: Sequence[str] =
 
 def take_back(connection: sqlite3.Connection, now: datetime, repeatable: Sequence[str]) -> None:
     """Effects whose runner let its lease lapse: unknown, or due again when their action may be repeated."""
+    _taken_back(connection, _effects(connection, _ORPHANS, micros(now)), repeatable)
+
+
+def disown(connection: sqlite3.Connection, repeatable: Sequence[str]) -> int:
+    """As `take_back`, of every claim whether its lease has lapsed or not → how many there were."""
+    claimed = _effects(connection, _CLAIMED)
+    _taken_back(connection, claimed, repeatable)
+    return len(claimed)
+
+
+def _taken_back(connection: sqlite3.Connection, effects: Sequence[Effect], repeatable: Sequence[str]) -> None:
     settled = [
         replace(effect, state="pending" if _again(effect, repeatable) else "unknown", leased_until=None)
-        for effect in _effects(connection, _ORPHANS, micros(now))
+        for effect in effects
     ]
     write(connection, upsert, EFFECTS, [effect_row(effect) for effect in settled])
 

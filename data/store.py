@@ -130,6 +130,13 @@ class SqliteStore:
 
         return await self._run(take, urgent=True)
 
+    async def disown(self, partition: Partition, repeatable: Sequence[str] = ()) -> int:
+        def take(connection: sqlite3.Connection) -> int:
+            self._check_lease(connection, partition)
+            return outbox.disown(connection, repeatable)
+
+        return await self._run(take, urgent=True)
+
     async def settle(self, effect: Effect) -> None:
         await self._run(lambda connection: outbox.settle(connection, effect), urgent=True)
 

@@ -186,6 +186,7 @@ class Engine:
             self._presence.take()
             await self._store.open()
             await self._worker.open()
+            await self._dispatcher.begin()
         except (StoreReadOnly, OSError) as error:
             if isinstance(error, OSError) and error.errno not in (EACCES, EPERM, EROFS):
                 raise

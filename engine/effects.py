@@ -143,6 +143,17 @@ class Dispatcher:
     def wake(self) -> None:
         self._woken.set()
 
+    async def begin(self) -> None:
+        """Once, before the first `run` of the only process on this store: whatever was claimed before has no runner
+        any more, and waits for no lease."""
+        try:
+            left = await self._store.disown(self._partition, self._repeatable)
+        except StoreError as error:
+            log.warning("outbox_waits", error=str(error))  # the leases lapse by themselves
+        else:
+            if left:
+                log.warning("effects_left_behind", count=left)
+
     async def run(self, pause_seconds: float = 1.0) -> None:
         """Work until `finish`; looks at least every `pause_seconds`, for what falls due with time."""
         while not self._closed:

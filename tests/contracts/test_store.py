@@ -367,6 +367,31 @@ async def test_claims_need_the_lease(kind: StoreKind, store: Any, epoch: int, tm
     assert [found.state for found in await store.claim(ZERO, NOW, 10, 60.0)] == ["running"]
 
 
+async def test_what_is_disowned_waits_for_no_lease(store: Any, epoch: int, reader: Any) -> None:
+    await store.commit(commit(epoch, effects=[effect("a"), effect("b", action="again"), effect("c")]))
+    claimed = {found.key: found for found in await store.claim(ZERO, NOW, 10, 60.0)}
+    await store.settle(replace(claimed["c"], state="done"))
+    assert await store.disown(ZERO, ("again",)) == 2
+    assert {found.key: found.state for found in await select(reader, "effects")} == {
+        "a": "unknown", "b": "pending", "c": "done"
+    }  # fmt: skip
+    assert [(found.key, found.attempt) for found in await store.claim(ZERO, NOW, 10, 60.0)] == [("b", 2)]
+    assert await store.disown(ZERO) == 1
+
+
+async def test_who_has_no_lease_disowns_nothing(kind: StoreKind, store: Any, epoch: int, tmp_path: Path) -> None:
+    await store.commit(commit(epoch, effects=[effect("a")]))
+    await store.claim(ZERO, NOW, 10, 60.0)
+    other = kind.writer(tmp_path)
+    await other.open()
+    try:
+        with pytest.raises(Fenced):
+            await other.disown(ZERO)
+    finally:
+        await other.close()
+    assert list(await store.claim(ZERO, NOW, 10, 60.0)) == []
+
+
 async def test_audits_form_one_chain_per_tenant(store: Any, epoch: int, reader: Any) -> None:
     await store.commit(commit(epoch, audits=[audit("ack"), audit("note", tenant="other"), audit("close")]))
     await store.commit(commit(epoch, audits=[audit("reopen")]))

@@ -237,6 +237,26 @@ async def test_an_orphan_that_may_be_repeated_goes_out_again_under_its_key(bench
     assert await bench.states() == {"notify/a/1": "done"} and action.ran[-1] == "notify/a/1"
 
 
+@pytest.mark.parametrize(("action", "state"), [(Repeatable(), "done"), (Scripted(), "unknown")])
+async def test_a_new_process_waits_for_no_lease_of_the_one_before(bench: Bench, action: Scripted, state: str) -> None:
+    await _orphan(bench, action)
+    dispatcher = bench.dispatcher(action)
+    await dispatcher.begin()
+    await bench.round(dispatcher)
+    assert await bench.states() == {"notify/a/1": state}
+
+
+async def test_a_store_that_cannot_disown_leaves_it_to_the_leases(bench: Bench) -> None:
+    action = Repeatable()
+    await _orphan(bench, action)
+    dispatcher = bench.dispatcher(action)
+    bench.store.fail("disown", 1, StoreError("full"))
+    await dispatcher.begin()
+    assert await bench.round(dispatcher) == 0
+    bench.clock.advance(LEASE_SECONDS + 1.0)
+    assert await bench.round(dispatcher) == 1
+
+
 async def test_an_orphan_is_not_repeated_for_ever(bench: Bench) -> None:
     action = Repeatable()
     await bench.add("notify/a/1")

@@ -60,6 +60,10 @@ class FaultStore:
         effects: Sequence[Effect] = await self._pass_on("claim", partition, now, limit, lease_seconds, **exceptions)
         return effects
 
+    async def disown(self, partition: Partition, repeatable: Sequence[str] = ()) -> int:
+        count: int = await self._pass_on("disown", partition, repeatable)
+        return count
+
     async def settle(self, effect: Effect) -> None:
         await self._pass_on("settle", effect)
 

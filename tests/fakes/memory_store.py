@@ -85,6 +85,9 @@ class MemoryStore:
     async def claim(self, *_: Any, **__: Any) -> Sequence[Effect]:
         return ()
 
+    async def disown(self, *_: Any) -> int:
+        return 0
+
     async def settle(self, effect: Effect) -> None:
         self.effects[effect.key] = effect
 

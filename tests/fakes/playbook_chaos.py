@@ -104,7 +104,8 @@ allow_http = true
 
 class Counts(NamedTuple):
     """What the runs came to. `cut_short`: steps that a kill fell upon, safe ones that went out again and unsafe ones of
-    which people are asked. `safe_steps` were done by key; `unsafe_done` is how often the program ran."""
+    which people are asked. `safe_steps` were done by key; `unsafe_done` is how often the program ran. `resume` is
+    from the kill until the next process is ready, its start included, `acts_again` from there to its first act."""
 
     runs: int
     planned: int
@@ -121,6 +122,8 @@ class Counts(NamedTuple):
     unsafe_missing: int
     resume_median_seconds: float
     resume_most_seconds: float
+    acts_again_median_seconds: float
+    acts_again_most_seconds: float
 
 
 #: What a loaded machine may take for an answer or a start; nothing here is judged by how fast it was.
@@ -181,7 +184,7 @@ def kill_again_and_again(engine: Headless, hands: Hands, runs: int, kills: int, 
     """Alerts come in portions; after each the engine is killed at a random moment and started again."""
     port, restarted = free_port(), engine.folder / "restarted"
     start(engine, port)
-    resumed, fired = [], 0
+    resumed, again, fired = [], [], 0
     for kill in range(kills):
         portion, before = range(fired, runs * (kill + 1) // kills), sum(hands.keys.values())
         if portion:
@@ -195,6 +198,7 @@ def kill_again_and_again(engine: Headless, hands: Hands, runs: int, kills: int, 
         killed = time.monotonic()
         start(engine, port)
         resumed.append(_resumed(engine, killed))
+        again.append(_acts_again(engine, hands))
     with patient(engine) as http:
         until(
             lambda: len(everything(http, "executions")) >= runs,
@@ -205,14 +209,26 @@ def kill_again_and_again(engine: Headless, hands: Hands, runs: int, kills: int, 
         until(lambda: not _going(http), PATIENCE_SECONDS + runs * 0.5, "runs that end", every=0.5)
         found = everything(http, "executions")
         asked = everything(http, "approvals", q="state=open")
-    return _counted(found, asked, hands, restarted, (runs, kills, resumed))
+    acted = [took for took in again if took is not None]
+    return _counted(found, asked, hands, restarted, (runs, kills, resumed, acted))
 
 
 def _resumed(engine: Headless, killed: float) -> float:
-    """Seconds from the kill until nothing is taken for begun any more that has no runner."""
     with patient(engine) as http:
         _answered(lambda: http.get("/-/ready"), "an engine that is ready")
     return time.monotonic() - killed
+
+
+def _acts_again(engine: Headless, hands: Hands) -> float | None:
+    """Seconds until a safe request comes; None when nothing was left to go on with."""
+    began, before = time.monotonic(), sum(hands.keys.values())
+    with patient(engine) as http:
+        acted = until(
+            lambda: "acted" if sum(hands.keys.values()) > before else ("" if _going(http) else "nothing"),
+            PATIENCE_SECONDS,
+            "an act of the next process",
+        )
+    return time.monotonic() - began if acted == "acted" else None
 
 
 def _going(http: httpx.Client) -> bool:
@@ -227,7 +243,7 @@ def _going(http: httpx.Client) -> bool:
 def _counted(
     found: list[dict[str, Any]], asked: list[dict[str, Any]], hands: Hands, restarted: Path, given: Any
 ) -> Counts:
-    runs, kills, resumed = given
+    runs, kills, resumed, again = given
     units = Counter(restarted.read_text().split())
     steps = [(run, step) for run in found for step in run["steps"]]
     safe = [f"playbook/{run['id']}/{step['name']}" for run, step in steps if step["action"] == "http_request"]
@@ -242,6 +258,7 @@ def _counted(
     unasked = [run["id"] for run in found if run.get("state") == "unknown" and run["id"] not in questions]
     assert not unasked, f"of unknown outcome, and nobody is asked: {unasked}"
     resumed.sort()
+    again.sort()
     return Counts(
         runs=len(found),
         planned=runs,
@@ -258,6 +275,8 @@ def _counted(
         unsafe_missing=sum(units[unit] != 1 for unit in unsafe),
         resume_median_seconds=round(resumed[len(resumed) // 2], 2),
         resume_most_seconds=round(resumed[-1], 2),
+        acts_again_median_seconds=round(again[len(again) // 2], 2) if again else 0.0,
+        acts_again_most_seconds=round(again[-1], 2) if again else 0.0,
     )
 
 
