@@ -107,6 +107,34 @@ class PredictionExample(Struct, frozen=True, kw_only=True, gc=False, omit_defaul
     lead_s: float | None = None
 
 
+class WaitingScore(Struct, frozen=True, array_like=True, gc=False):
+    """A score whose horizon runs. `thing` names what was scored to its predictor; `row` is as in an example."""
+
+    entity: str
+    thing: tuple[str | float, ...]
+    at: datetime
+    due: datetime
+    row: bytes
+    probability: float
+    share: float
+    basis: Basis = "heuristic"
+    version: str = ""
+    site: str = ""
+
+
+class WaitingScores(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """Scores of one model that were made together and have no outcome yet. `columns` marks the order of their rows;
+    over when the last has its outcome."""
+
+    tenant: TenantId
+    id: str
+    at: datetime
+    model: Foretold
+    columns: str
+    state: Literal["waiting", "over"] = "waiting"
+    rows: tuple[WaitingScore, ...] = ()
+
+
 _STATES = ("open", "cleared", "hit", "false_alarm", "prevented", "missed")
 
 NOUNS = (
@@ -139,5 +167,18 @@ NOUNS = (
         states=("sla", "device", "staffing"),
         held=False,
         keep_days=90.0,
+    ),
+    # Things of all sites, not to be narrowed to those of a reader.
+    Noun(
+        kind="waiting_scores",
+        subject="waiting_score",
+        record=WaitingScores,
+        words="Scores that wait for their outcome, for the next start.",
+        at="at",
+        state="state",
+        states=("waiting", "over"),
+        over=frozenset({"over"}),
+        capability="admin",
+        keep_days=1.0,
     ),
 )

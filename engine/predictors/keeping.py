@@ -1,8 +1,8 @@
 """Keeping: what predictors remember is written down piece by piece, and comes back after a start.
 
 Owns the pieces. One piece of one table is looked at each minute, and written if it differs from what is stored: after a
-power cut the last minutes of what was remembered are missing, never a prediction. Scores that waited for their outcome
-are lost with a start; predictions are not.
+power cut the last minutes of what was remembered are missing, never a prediction. Scores that wait for their outcome
+are kept as they are made (`engine.predictors.waiting`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from zlib import crc32
 from data.nouns.priority import Learned
 from data.records import TenantId
 from engine.book import Draft
+from engine.predictors import waiting
+from engine.predictors.catalogue import PREDICTORS
 from engine.predictors.memory import KEPT, Key, Numbers
 
 EVERY_SECONDS = 60.0
@@ -29,6 +31,7 @@ def ensure(draft: Draft) -> None:
             table = draft.derived(piece.table)
             for key, values in piece.rows:
                 draft.set(table, tuple(key), tuple(values))
+    waiting.take_back(draft, PREDICTORS)
     draft.derived(_RESTORED)
 
 

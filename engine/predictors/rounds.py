@@ -10,7 +10,7 @@ from typing import Any
 
 from data.nouns.predictions import Foretold
 from engine.book import Draft
-from engine.predictors import tracking
+from engine.predictors import tracking, waiting
 from engine.predictors.catalogue import PREDICTORS
 
 #: What one tick spends, and what it costs to look at a thing, to score it, and to write a prediction about it.
@@ -42,6 +42,7 @@ def step(draft: Draft) -> None:
         if table["at"] >= len(table["todo"]):
             part = _begin(draft, table, part + 1)
             budget -= len(table["todo"]) // LISTED
+    waiting.keep(draft, PREDICTORS)
 
 
 def _begin(draft: Draft, table: dict[Any, Any], part: int) -> int:

@@ -13,21 +13,22 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 from zlib import crc32
 
 from msgspec.structs import replace
 
-from data.nouns.predictions import Basis, Chance, Foretold, Prediction, PredictionExample
-from data.records import TenantId
+from data.nouns.predictions import Chance, Foretold, Prediction, PredictionExample
 from engine.book import Draft
 from engine.domain import known
 from engine.domain.alerts import cleared, current, fire
 from engine.domain.registry import raise_signal
 from engine.predictors import scoring
+from engine.predictors import waiting as waiting_scores
 from engine.predictors.examples import columns_id, packed
 from engine.predictors.memory import RATES, Shares
 from engine.predictors.predictor import Happened, Predictor, Row, Thing
+from engine.predictors.waiting import Key, Pending, pending
 from engine.reasons import ReasonCode
 
 #: A prediction is withdrawn below this share of its threshold.
@@ -40,30 +41,13 @@ MOST_OPEN, MOST_PENDING = 500, 50_000
 LATE = timedelta(seconds=90)
 #: Examples without event that are kept of a model in a day, about.
 KEPT_A_DAY = 300
-_OPEN, _PENDING, _CAME, _QUIET, _KEEP = (
+_OPEN, _CAME, _QUIET, _KEEP = (
     "predictions.open",
-    "predictions.pending",
     "predictions.came",
     "predictions.quiet",
     "predictions.keep",
 )
 _TIMES_MOST = 50_000
-
-Key = tuple[TenantId, Foretold, str]
-
-
-class Pending(NamedTuple):
-    """A score that waits for its outcome. `id` is the thing's, for its predictor."""
-
-    id: Any
-    at: datetime
-    due: datetime
-    row: Row
-    probability: float
-    share: float
-    basis: Basis
-    version: str
-    site: str
 
 
 def open_predictions(draft: Draft) -> dict[Any, Any]:
@@ -75,10 +59,6 @@ def _enter(table: dict[Any, Any], kind: str, record: Prediction) -> None:
     table[record.tenant, record.model, record.entity] = record.id
     place = (record.tenant, record.model)
     table[place] = table.get(place, 0) + 1
-
-
-def pending(draft: Draft) -> dict[Key, Pending]:
-    return draft.derived(_PENDING)
 
 
 def standing(draft: Draft, key: Key) -> Prediction | None:
@@ -113,7 +93,7 @@ def _weigh(draft: Draft, of: Predictor, place: tuple[Key, Any], thing: Thing) ->
         due = thing.due_at or draft.now + timedelta(seconds=of.horizon_s)
         share, site = found.share, thing.site
         entry = Pending(id, draft.now, due, row, found.probability, share, found.basis, found.version, site)
-        draft.set(table, key, entry)
+        waiting_scores.add(draft, key, entry)
     prediction = standing(draft, key)
     if prediction is not None:
         _update(draft, of, (prediction, id), (thing, row, found))
@@ -360,7 +340,7 @@ def _conclude(
     draft: Draft, of: Predictor, key: Key, waiting: Pending, event_at: datetime | None, *, acted: bool = False
 ) -> None:
     """The outcome of a score: counted, learned from, and kept as an example."""
-    draft.discard(pending(draft), key)
+    waiting_scores.drop(draft, key)
     is_event = event_at is not None
     Shares(draft, RATES, of.half_life_s).add((draft.tenant, of.name), float(is_event))
     of.outcome(draft, waiting.id, is_event)

@@ -42,7 +42,9 @@ T = TypeVar("T")
 
 
 #: Kinds of records that learners keep, and fields that they give.
-LEARNED = frozenset({"learned", "priority_examples", "past_incidents", "contexts", "rules", "detector_states"})
+LEARNED = frozenset(
+    {"learned", "priority_examples", "past_incidents", "contexts", "rules", "detector_states", "waiting_scores"}
+)
 JUDGED = frozenset({"unusual", "priority", "contributions", "root"})
 
 

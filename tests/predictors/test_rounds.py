@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from data.nouns.world import Device, Ticket
 from data.records import DEFAULT_TENANT
 from engine.book import Draft
 from engine.domain.predictions import keep_remembered
 from engine.predictors import rounds, tracking
+from engine.predictors.examples import packed
 from engine.predictors.memory import DEVICES, EFFECTS, RATES
 from engine.rules import Rules
-from tests.domain.timeline import World, guarded
+from tests.domain.timeline import At, World, guarded
 from tests.fakes.line import T0
 
 
@@ -89,3 +91,50 @@ def test_what_is_remembered_survives_a_start() -> None:
     for name, rows in before.items():
         assert world.book.derived[name] == rows
     assert RATES in world.book.derived
+
+
+def waiting(world: World) -> dict[Any, Any]:
+    return dict(world.book.derived.get("predictions.pending", {}))
+
+
+def test_scores_that_wait_for_their_outcome_survive_a_start() -> None:
+    world = guarded(Rules(predict_at={"sla": 0.99}), devices=False)
+    world.say("ticket", 10, id="T1", state="NEW", site="Depot", due_at=At(5400.0))
+    world.say("ticket", 10, id="T2", state="NEW", site="Depot", due_at=At(5700.0))
+    world.say("shift", 20, id="s1", site="Depot", person="ann", post="day", starts_at=At(7200), ends_at=At(30_000))
+    before = waiting(world.until(600))
+    assert {key[1:] for key in before} >= {("sla", "T1"), ("sla", "T2")} and any(key[1] == "staffing" for key in before)
+    world.restart()
+    assert not waiting(world)
+    found = waiting(world.until(630))
+    assert {key: (one.id, one.at, one.due) for key, one in found.items()} == {
+        key: (one.id, one.at, one.due) for key, one in before.items()
+    }
+    world.say("ticket", 700, id="T2", state="RESOLVED").until(5520)
+    world.restart()
+    world.until(7500)
+    examples = {one.entity: one for one in world.nouns("prediction_examples") if one.model == "sla"}
+    for name, came in (("T1", True), ("T2", False)):
+        score = before[DEFAULT_TENANT, "sla", name]
+        assert (examples[name].at, examples[name].label) == (score.at, came), name
+        assert examples[name].row == packed(score.row)
+    assert len([one for one in world.nouns("prediction_examples") if one.model == "sla"]) == 2
+    assert {one.state for one in world.nouns("waiting_scores") if one.model == "sla"} == {"over"}
+
+
+def test_a_score_whose_horizon_ended_while_nobody_listened_has_no_outcome() -> None:
+    world = guarded(Rules(predict_at={"sla": 0.99}), devices=False)
+    world.say("ticket", 10, id="T1", state="NEW", site="Depot", due_at=At(5400.0)).until(600)
+    world.restart()
+    world.at(3 * 3600.0).tick()
+    world.until(3 * 3600.0 + 120)
+    assert not waiting(world) and not world.nouns("prediction_examples")
+    assert {one.state for one in world.nouns("waiting_scores")} == {"over"}
+
+
+def test_a_draft_that_is_dropped_keeps_no_score() -> None:
+    world = crowded(5)
+    draft = tick(world)
+    assert draft.nouns and waiting(world)
+    draft.drop()
+    assert not waiting(world) and not world.book.nouns["waiting_scores"]

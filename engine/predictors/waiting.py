@@ -1,0 +1,144 @@
+"""Scores that wait for their outcome: one per thing and horizon, kept so that a restart loses none.
+
+Owns the table and its records. What one slice of a round scores goes into one record, which is written again without
+what has its outcome by now, and is over when it is empty; so a thousand things cost some dozen writes per horizon.
+Never says what came of a score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from data.nouns.predictions import Basis, Foretold, WaitingScore, WaitingScores
+from data.records import TenantId
+from engine.book import Draft
+from engine.predictors.examples import columns_id, packed, unpacked
+from engine.predictors.predictor import Predictor, Row
+
+#: A horizon that ended so long before a start has no outcome: nobody listened.
+UNHEARD = timedelta(minutes=10)
+_TABLE, _HOMES, _MEMBERS, _TOUCHED = (
+    "predictions.pending",
+    "predictions.pending_homes",
+    "predictions.pending_members",
+    "predictions.pending_touched",
+)
+
+Key = tuple[TenantId, Foretold, str]
+#: (tenant, id) of a record.
+Place = tuple[TenantId, str]
+
+
+class Pending(NamedTuple):
+    """A score that waits for its outcome. `id` is the thing's, for its predictor."""
+
+    id: Any
+    at: datetime
+    due: datetime
+    row: Row
+    probability: float
+    share: float
+    basis: Basis
+    version: str
+    site: str
+
+
+def pending(draft: Draft) -> dict[Key, Pending]:
+    """Written by `add` and `drop` only."""
+    return draft.derived(_TABLE)
+
+
+def add(draft: Draft, key: Key, entry: Pending) -> None:
+    place = (key[0], f"{key[1]}-{draft.now:%Y%m%dT%H%M%S%f}")
+    draft.set(pending(draft), key, entry)
+    draft.set(draft.derived(_HOMES), key, place)
+    _touch(draft, place, key)
+
+
+def drop(draft: Draft, key: Key) -> None:
+    """It has its outcome."""
+    draft.discard(pending(draft), key)
+    place = draft.derived(_HOMES).get(key)
+    draft.discard(draft.derived(_HOMES), key)
+    if place is not None:
+        _touch(draft, place)
+
+
+def _touch(draft: Draft, place: Place, *keys: Key) -> None:
+    touched = draft.derived(_TOUCHED)
+    draft.set(touched, place, (*touched.get(place, ()), *keys))
+
+
+def keep(draft: Draft, predictors: Mapping[Foretold, Predictor]) -> None:
+    """Write the records that this draft has changed; they are part of its commit."""
+    touched, homes, members = draft.derived(_TOUCHED), draft.derived(_HOMES), draft.derived(_MEMBERS)
+    for place, added in list(touched.items()):
+        keys = [key for key in dict.fromkeys((*members.get(place, ()), *added)) if homes.get(key) == place]
+        if keys:
+            draft.set(members, place, tuple(keys))
+        else:
+            draft.discard(members, place)
+        draft.discard(touched, place)
+        _write(draft, place, keys, predictors)
+
+
+def _write(draft: Draft, place: Place, keys: list[Key], predictors: Mapping[Foretold, Predictor]) -> None:
+    tenant, id = place
+    known: WaitingScores | None = draft.book.nouns["waiting_scores"].get(place)
+    model = keys[0][1] if keys else known.model if known is not None else None
+    if model is None:
+        return  # made and ended within one draft
+    table = pending(draft)
+    record = WaitingScores(
+        tenant=tenant,
+        id=id,
+        at=known.at if known is not None else draft.now,
+        model=model,
+        columns=columns_id(predictors[model].features),
+        state="waiting" if keys else "over",
+        rows=tuple(_row(key, table[key]) for key in keys),
+    )
+    draft.put_noun(record, announce=False)
+
+
+def _row(key: Key, of: Pending) -> WaitingScore:
+    return WaitingScore(
+        key[2], tuple(of.id[1:]), of.at, of.due, packed(of.row), of.probability, of.share, of.basis, of.version, of.site
+    )
+
+
+# -- over a restart
+
+
+def take_back(draft: Draft, predictors: Mapping[Foretold, Predictor]) -> None:
+    """The table as it was. Scores of other features, and those that ended while nobody listened, have no outcome."""
+    table, homes, members = pending(draft), draft.derived(_HOMES), draft.derived(_MEMBERS)
+    heard_from = draft.now - UNHEARD
+    records: list[WaitingScores] = draft.all_nouns("waiting_scores")
+    for record in records:
+        place = (record.tenant, record.id)
+        is_known = record.columns == columns_id(predictors[record.model].features)
+        kept = [row for row in record.rows if is_known and row.due > heard_from]
+        keys = [(record.tenant, record.model, row.entity) for row in kept]
+        for key, row in zip(keys, kept, strict=True):
+            draft.set(table, key, _entry(record.tenant, row))
+            draft.set(homes, key, place)
+        draft.set(members, place, tuple(keys))
+        if len(kept) < len(record.rows):
+            _touch(draft, place)
+
+
+def _entry(tenant: TenantId, row: WaitingScore) -> Pending:
+    return Pending(
+        id=(tenant, *row.thing),
+        at=row.at,
+        due=row.due,
+        row=unpacked(row.row),
+        probability=row.probability,
+        share=row.share,
+        basis=row.basis,
+        version=row.version,
+        site=row.site,
+    )
