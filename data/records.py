@@ -425,7 +425,7 @@ class Pattern(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Token(Struct, frozen=True, kw_only=True, gc=False):
-    """An API token as stored: the secret only as SHA-256."""
+    """An API token as stored: the secret only as SHA-256. `owner`: whose it is, "" = whom it is named for."""
 
     id: str
     tenant: TenantId
@@ -436,3 +436,4 @@ class Token(Struct, frozen=True, kw_only=True, gc=False):
     expires_at: datetime
     sites: tuple[str, ...] = ()
     revoked_at: datetime | None = None
+    owner: str = ""

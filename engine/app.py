@@ -400,6 +400,7 @@ class Engine:
             capabilities=tuple(sorted(scope.capabilities)),
             url=self.url,
             actor=scope.actor,
+            person=scope.person,
             last_event_at=last,
         )
 

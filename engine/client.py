@@ -139,6 +139,8 @@ class Health(Struct, frozen=True, kw_only=True):
     url: str = ""
     #: What the engine calls the one who asks; acts are recorded under this name.
     actor: str = ""
+    #: Whom it takes them for when it counts approvals: the owner of the token.
+    person: str = ""
     last_event_at: datetime | None = None
 
 

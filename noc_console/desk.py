@@ -112,6 +112,12 @@ class Desk:
         health = self.mirror.health
         return (health.actor if health else "") or self.options.actor
 
+    @property
+    def person(self) -> str:
+        """Whose approvals the engine takes the operator's for."""
+        health = self.mirror.health
+        return (health.person if health else "") or self.actor
+
     def data_seconds(self) -> float | None:
         """Age of what is shown: since the engine last answered, plus what it has not committed; None before that."""
         if self.mirror.contact is None:

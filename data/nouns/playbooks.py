@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
+from unicodedata import normalize
 
 from msgspec import Meta, Struct, field
 
@@ -219,6 +220,11 @@ class KillSwitch(Struct, frozen=True, kw_only=True):
     by: str
     reason: str
     state: Literal["on", "off"]
+
+
+def key_of(person: str) -> str:
+    """What one person's names are compared by: neither case, width nor blanks make another person."""
+    return " ".join(normalize("NFKC", person).split()).casefold()
 
 
 EXECUTION_OVER = frozenset({"success", "partial", "failed", "cancelled", "expired"})

@@ -84,7 +84,7 @@ def run_playbook(acting: Acting, params: RunParams) -> None:
             acting.refuse(target, "it was asked for already")
             continue
         try:
-            run = starting.begin(draft, loaded, incident, id=id, actor=acting.actor, sha256=params.plan_sha256)
+            run = starting.begin(draft, loaded, incident, id=id, actor=acting.person, sha256=params.plan_sha256)
         except Unplannable as error:
             acting.refuse(target, str(error))
             continue
@@ -101,8 +101,8 @@ def approve(acting: Acting, params: ApproveParams) -> None:
             acting.refuse(target, _OTHER_SITES)
             continue
         try:
-            principal = approvals.voter(approval, run.definition.policy, acting.actor, params.on_behalf_of)
-            approvals.note_answer(acting.draft, acting.actor)
+            principal = approvals.voter(approval, run.definition.policy, acting.person, params.on_behalf_of)
+            approvals.note_answer(acting.draft, acting.person)
         except approvals.NotAllowed as error:
             acting.refuse(target, str(error))
             continue
@@ -112,7 +112,7 @@ def approve(acting: Acting, params: ApproveParams) -> None:
         if reason:
             acting.refuse(target, reason)
             continue
-        vote = Vote(by=acting.actor, principal=principal, at=acting.draft.now, reason=params.reason)
+        vote = Vote(by=acting.person, principal=principal, at=acting.draft.now, reason=params.reason)
         approval = approvals.voted(acting.draft, approval, vote)
         acting.change("approval", approval.id)
         if approval.state == "approved":
@@ -162,11 +162,11 @@ def reject(acting: Acting, params: RejectParams) -> None:
     draft = acting.draft
     for approval, run in _open_ones(acting):
         try:
-            approvals.note_answer(draft, acting.actor)
+            approvals.note_answer(draft, acting.person)
         except approvals.NotAllowed as error:
             acting.refuse(f"approval:{approval.id}", str(error))
             continue
-        vote = Vote(by=acting.actor, principal=acting.actor, at=draft.now, reason=params.reason)
+        vote = Vote(by=acting.person, principal=acting.person, at=draft.now, reason=params.reason)
         over = replace(
             approval, state="rejected", votes=(*approval.votes, vote), reason=params.reason, ended_at=draft.now
         )
@@ -174,7 +174,7 @@ def reject(acting: Acting, params: RejectParams) -> None:
         if approval.asks == "outcome":
             results.decided(draft, run, approval.step, False, params.reason)
         else:
-            executor.finish(draft, run, "cancelled", f"rejected by {acting.actor}: {params.reason}")
+            executor.finish(draft, run, "cancelled", f"rejected by {acting.person}: {params.reason}")
         acting.change("approval", approval.id)
 
 

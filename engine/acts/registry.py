@@ -58,6 +58,7 @@ class Acting:
         self.scope = scope
         self.command = command
         self.actor = scope.actor
+        self.person = scope.person
         self.changed: dict[str, None] = {}
         self.refused: dict[str, str] = {}
         self.undo: Undo | None = None

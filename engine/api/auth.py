@@ -43,6 +43,7 @@ def issue(
     tenant: TenantId = DEFAULT_TENANT,
     days: float = 90,
     sites: Iterable[str] = (),
+    owner: str = "",
 ) -> tuple[Token, str]:
     """A new token: the record to store, and the text to show once.
 
@@ -66,6 +67,7 @@ def issue(
         created_at=now,
         expires_at=now + timedelta(days=days),
         sites=tuple(sorted(set(sites))),
+        owner=owner.strip(),
     )
     return token, f"{stem}_{_crc(stem)}"
 
@@ -97,6 +99,7 @@ def scope_of(token: Token, origin: str) -> Scope:
         sites=frozenset(token.sites) or None,
         origin=origin,
         token=token.id,
+        owner=token.owner,
     )
 
 

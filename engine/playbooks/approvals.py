@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from data.nouns.playbooks import Approval, Execution, Policy, StepRun, Vote
+from data.nouns.playbooks import Approval, Execution, Policy, StepRun, Vote, key_of
 from engine.book import Draft
 from engine.reasons import ReasonCode
 
@@ -89,24 +89,26 @@ def expired(approval: Approval, now: datetime) -> bool:
     return approval.expires_at is not None and approval.expires_at <= now
 
 
-def voter(approval: Approval, policy: Policy, actor: str, on_behalf_of: str) -> str:
-    """The approver whose vote this is. Raises NotAllowed."""
-    principal = on_behalf_of or actor
-    if on_behalf_of and actor not in policy.delegates.get(on_behalf_of, ()):
-        raise NotAllowed(f"{on_behalf_of} has not delegated to {actor}")
-    if approval.asks == "run" and policy.approvers and principal not in policy.approvers:
+def voter(approval: Approval, policy: Policy, person: str, on_behalf_of: str) -> str:
+    """The approver whose vote this is. People are told apart, not their tokens. Raises NotAllowed."""
+    principal = on_behalf_of or person
+    me, whose = key_of(person), key_of(principal)
+    lent = {key_of(name): {key_of(other) for other in others} for name, others in policy.delegates.items()}
+    if whose != me and me not in lent.get(whose, ()):
+        raise NotAllowed(f"{principal} has not delegated to {person}")
+    if approval.asks == "run" and policy.approvers and whose not in {key_of(name) for name in policy.approvers}:
         raise NotAllowed(f"{principal} is not one of its approvers")
-    if policy.separation_of_duties and approval.requested_by in (actor, principal):
+    if policy.separation_of_duties and key_of(approval.requested_by) in (me, whose):
         raise NotAllowed("whoever asked for it does not approve it")
-    if any(actor in (vote.by, vote.principal) or principal in (vote.by, vote.principal) for vote in approval.votes):
+    if {me, whose} & {key_of(name) for vote in approval.votes for name in (vote.by, vote.principal)}:
         raise NotAllowed(f"{principal} has approved it already")
     return principal
 
 
-def note_answer(draft: Draft, actor: str) -> None:
+def note_answer(draft: Draft, person: str) -> None:
     """Count an answer. Raises NotAllowed when this person answers faster than anybody can read."""
     recent = draft.derived(_RECENT)
-    key = (draft.tenant, actor)
+    key = (draft.tenant, key_of(person))
     within = tuple(at for at in recent.get(key, ()) if at > draft.now - _MINUTE)
     if len(within) >= MOST_PER_MINUTE:
         raise NotAllowed(f"more than {MOST_PER_MINUTE} answers in a minute")

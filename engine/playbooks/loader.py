@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from data.nouns.playbooks import Definition, Step
+from data.nouns.playbooks import Definition, Step, key_of
 from data.query import QueryError
 from data.records import RANK, Incident
 from engine.playbooks import expression, template
@@ -157,7 +157,7 @@ def _check(definition: Definition, actions: Mapping[str, StepAction]) -> None:
 
 def _check_policy(definition: Definition) -> None:
     policy = definition.policy
-    if policy.approvers and policy.quorum > len(policy.approvers):
+    if policy.approvers and policy.quorum > len({key_of(name) for name in policy.approvers}):
         raise _Wrong(("policy", "quorum"), "more must approve than there are approvers", "name more, or lower it")
     for name in policy.delegates:
         if policy.approvers and name not in policy.approvers:

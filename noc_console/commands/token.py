@@ -25,6 +25,7 @@ def command() -> None:
     ),
 )
 @click.option("--name", required=True, help="Whom or what it is for; stands in the audit.")
+@click.option("--owner", default="", help="The person whose it is; his tokens count as one vote. Without: the name.")
 @click.option("--role", type=click.Choice(_ROLES), help="A set of capabilities.")
 @click.option("--can", "capabilities", multiple=True, metavar="CAPABILITY", help="One capability; repeatable.")
 @click.option("--days", type=click.FloatRange(0, 365, min_open=True), default=90.0, show_default=True, help="Its life.")
@@ -46,6 +47,7 @@ def create(start: Start, /, **wanted: Any) -> None:
             tenant=TenantId(settings.engine.tenant),
             days=wanted["days"],
             sites=wanted["sites"],
+            owner=wanted["owner"],
         )
     except ValueError as error:
         raise Failure(f"{error}; give --role or --can", USAGE) from error
@@ -54,7 +56,8 @@ def create(start: Start, /, **wanted: Any) -> None:
     save_token(settings, token)
     click.echo(text)
     may = ", ".join(token.capabilities)
-    click.echo(f"{token.id}: {may}; until {token.expires_at:%Y-%m-%d}; shown only now", err=True)
+    whose = f", of {token.owner}" if token.owner else ""
+    click.echo(f"{token.id}{whose}: {may}; until {token.expires_at:%Y-%m-%d}; shown only now", err=True)
 
 
 @command.command("list", epilog=examples("token list", "token list --json"))

@@ -121,7 +121,7 @@ class ApprovalActs(KillActs):
     async def _approve(self, matter: ApprovalMatter) -> Safe:
         """Send it; words when it was refused."""
         approval, run = matter.approval, matter.run
-        mine = say.standing_of(approval, run.definition.policy, self.desk.actor) if run is not None else say.Standing()
+        mine = say.standing_of(approval, run.definition.policy, self.desk.person) if run is not None else say.Standing()
         params: dict[str, Any] = {"plan_sha256": matter.sha256}
         if mine.for_whom:
             params["on_behalf_of"] = mine.for_whom

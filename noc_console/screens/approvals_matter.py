@@ -171,7 +171,7 @@ class ApprovalMatter:
             figures=self._dry_runs.figures(approval.playbook),
             foretold=self._dry_runs.foretold(self.number),
             site=site_of(self._desk, self.number),
-            actor=self._desk.actor,
+            person=self._desk.person,
         )
 
     def lines(self, cells: int) -> list[Line]:
@@ -207,7 +207,7 @@ class ApprovalMatter:
         run = self.run
         if run is None:
             return Safe("its run is not known here yet")
-        mine = say.standing_of(self.approval, run.definition.policy, self._desk.actor)
+        mine = say.standing_of(self.approval, run.definition.policy, self._desk.person)
         if mine.problem or self.is_outcome:
             return mine.problem
         dry = self._dry_runs.of(self._last.execution)
@@ -276,7 +276,7 @@ class PlaybookMatter:
             figures=self._dry_runs.figures(self._playbook),
             foretold=self._dry_runs.foretold(self.number),
             site=site_of(self._desk, self.number),
-            actor=self._desk.actor,
+            person=self._desk.person,
         )
         return plan_lines(subject, clock.now(), clock.monotonic(), cells)
 

@@ -67,7 +67,7 @@ class Subject(Struct, frozen=True, kw_only=True):
     foretold: Safe = Safe("")
     #: What the incident's site is called.
     site: Safe = Safe("")
-    actor: str = ""
+    person: str = ""
 
     @property
     def policy(self) -> Policy | None:
@@ -122,11 +122,11 @@ def _question(subject: Subject, approval: Approval, now: datetime, cells: int) -
     policy = subject.policy
     if policy is not None:
         told += f"; {_who_may(policy)}"
-        mine = say.standing_of(approval, policy, subject.actor)
+        mine = say.standing_of(approval, policy, subject.person)
         if mine.for_whom:
             told += f"; you vote for {mine.for_whom}"
     lines += _row("approve", safe_text(told), cells)
-    if policy is not None and (mine := say.standing_of(approval, policy, subject.actor)).problem:
+    if policy is not None and (mine := say.standing_of(approval, policy, subject.person)).problem:
         lines += _row("", Safe(f"{mine.problem}"), cells, "warn")
     if approval.expires_at is not None:
         left = say.left(approval, now)

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from data.nouns.playbooks import Approval, Execution, Policy, StepRun
+from data.nouns.playbooks import Approval, Execution, Policy, StepRun, key_of
 from noc_console import words
 from noc_console.safe_text import Safe, safe_text
 from noc_console.widgets.piece import Piece
@@ -54,17 +54,19 @@ class Standing(Struct, frozen=True, kw_only=True):
     for_whom: str = ""
 
 
-def standing_of(approval: Approval, policy: Policy, actor: str) -> Standing:
+def standing_of(approval: Approval, policy: Policy, person: str) -> Standing:
     """What the engine will say to this person's approval."""
-    voted = {name for vote in approval.votes for name in (vote.by, vote.principal)}
-    if actor in voted:
+    me, asker = key_of(person), key_of(approval.requested_by)
+    voted = {key_of(name) for vote in approval.votes for name in (vote.by, vote.principal)}
+    if me in voted:
         return Standing(problem=Safe("you have approved it already; somebody else has to as well"))
-    if policy.separation_of_duties and approval.requested_by == actor:
+    if policy.separation_of_duties and asker == me:
         return Standing(problem=Safe("you asked for it, so somebody else has to approve it"))
-    if approval.asks != "run" or not policy.approvers or actor in policy.approvers:
+    if approval.asks != "run" or not policy.approvers or me in {key_of(who) for who in policy.approvers}:
         return Standing()
-    lends = [who for who in policy.approvers if actor in policy.delegates.get(who, ()) and who not in voted]
-    lends = [who for who in lends if not (policy.separation_of_duties and who == approval.requested_by)]
+    out = voted | {asker} if policy.separation_of_duties else voted
+    lent = {who for who, others in policy.delegates.items() if me in map(key_of, others) and key_of(who) not in out}
+    lends = [who for who in policy.approvers if who in lent]
     if lends:
         return Standing(for_whom=lends[0])
     return Standing(problem=safe_text(f"its approvers are {', '.join(policy.approvers)}"))

@@ -25,17 +25,24 @@ def who(name: str, *without: str, sites: frozenset[str] | None = None) -> Scope:
     return Scope(tenant=DEFAULT_TENANT, actor=name, capabilities=CAPABILITIES - set(without), sites=sites)
 
 
-def asked(policy: str = "", by: str = "ana") -> World:
+def token(name: str, owner: str) -> Scope:
+    """One of the tokens of a person."""
+    return Scope(tenant=DEFAULT_TENANT, actor=name, capabilities=CAPABILITIES, token=f"id-{name}", owner=owner)
+
+
+def asked(policy: str = "", by: str | Scope = "ana") -> World:
     world = World(TEXT % policy)
     world.line.fire("web-1")
-    world.line.act("run_playbook", "incident:1", scope=who(by), playbook="mend")
+    scope = who(by) if isinstance(by, str) else by
+    world.line.act("run_playbook", "incident:1", scope=scope, playbook="mend")
     return world
 
 
-def approve(world: World, by: str, **given: Any) -> CommandResult:
+def approve(world: World, by: str | Scope, **given: Any) -> CommandResult:
     (approval,) = world.approvals()
     params = {"plan_sha256": approval.plan_sha256, **given}
-    return world.line.act("approve", f"approval:{approval.id}", scope=who(by), **params)
+    scope = who(by) if isinstance(by, str) else by
+    return world.line.act("approve", f"approval:{approval.id}", scope=scope, **params)
 
 
 def refusal(result: CommandResult) -> str:
@@ -74,6 +81,37 @@ def test_a_quorum_takes_different_people() -> None:
     world.line.restart()
     approve(world, "eve")
     assert world.run().state == "running"
+
+
+def test_two_tokens_of_one_person_are_one_vote() -> None:
+    world = asked(", quorum: 2")
+    approve(world, token("laptop", "bob"))
+    for again in (token("phone", "bob"), token("desk", " BOB "), who("bob")):
+        assert "already" in refusal(approve(world, again))
+    assert world.run().state == "pending"
+    approve(world, token("laptop", "eve"))
+    assert world.run().state == "running", "of two people tokens may have the same name"
+
+
+def test_whoever_asked_does_not_approve_under_the_name_of_another_token() -> None:
+    world = asked(by=token("script", "ana"))
+    assert world.run().asked_by == "ana"
+    for again in (token("laptop", "ana"), token("phone", "Ana"), who("ana")):
+        assert "asked for it" in refusal(approve(world, again))
+    approve(world, token("script", "bob"))
+    assert world.run().state == "running"
+
+
+def test_approvers_and_delegates_are_people() -> None:
+    policy = ", quorum: 2, approvers: [bob, eve], delegates: {bob: [dan]}"
+    world = asked(policy)
+    assert "not one of its approvers" in refusal(approve(world, token("bob", "zoe")))
+    assert "not delegated" in refusal(approve(world, token("dan", "zoe"), on_behalf_of="bob"))
+    approve(world, token("phone", "dan"), on_behalf_of="bob")
+    assert "already" in refusal(approve(world, token("laptop", "bob")))
+    approve(world, token("laptop", "eve"))
+    votes = world.approvals("approved")[0].votes
+    assert [(vote.by, vote.principal) for vote in votes] == [("dan", "bob"), ("eve", "eve")]
 
 
 def test_only_approvers_and_their_delegates_count_and_each_once() -> None:
@@ -191,6 +229,9 @@ def test_nobody_answers_a_thousand_questions_in_a_minute() -> None:
         result = world.line.act("approve", f"approval:{id}", scope=who("bob"), plan_sha256=plan)
         taken += not result.refused
     assert taken == 10
+    id, plan = next((one.id, one.plan_sha256) for one in world.approvals())
+    other = world.line.act("approve", f"approval:{id}", scope=token("second", "bob"), plan_sha256=plan)
+    assert "in a minute" in refusal(other), "another token makes nobody faster"
     world.line.later(61)
     again = world.approvals()[0]
     world.line.act("approve", f"approval:{again.id}", scope=who("bob"), plan_sha256=again.plan_sha256)
