@@ -14,6 +14,10 @@ from msgspec import Meta, Struct
 from engine.effects import Around
 from engine.playbooks.actions import Act, Done, Failed, Idempotency, Planned, Refusal, StepAction
 from engine.playbooks.launcher import ARGUMENT, NotStarted, words_of
+from engine.playbooks.ssh import BROKEN, Reached, over_ssh, ssh_command
+
+#: Characters of ssh's log and the other side's output that are kept.
+SAID = 4000
 
 
 class RestartParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,6 +38,7 @@ class RestartService(StepAction):
         self._settings = around.settings.playbooks.restart
         self._listed = frozenset((service.unit, service.host) for service in self._settings.services)
         self._launch = around.launch
+        self._user = around.settings.playbooks.programs.user
 
     def idempotency(self, params: Any) -> Idempotency:
         return Idempotency.UNSAFE
@@ -61,22 +66,18 @@ class RestartService(StepAction):
             return [settings.systemctl, "restart", "--", params.unit]
         if not (settings.ssh_user and settings.ssh_key and settings.ssh_known_hosts):
             raise Refusal("ssh is not set up", "set ssh_user, ssh_key and ssh_known_hosts in [playbooks.restart]")
-        options = (
-            "BatchMode=yes",
-            "StrictHostKeyChecking=yes",
-            f"UserKnownHostsFile={settings.ssh_known_hosts}",
-            "IdentitiesOnly=yes",
-        )
-        listed = [word for option in options for word in ("-o", option)]
-        # A shell reads the words on the other side: the pattern leaves it nothing to read in them.
-        remote = ["systemctl", "restart", "--", params.unit]
-        login = ["-i", settings.ssh_key, "-p", str(settings.ssh_port), "-l", settings.ssh_user]
-        return [settings.ssh, "-F", "/dev/null", *listed, *login, "--", params.host, *remote]
+        # The pattern leaves the shell of the other side nothing to read in them.
+        return ssh_command(settings, params.host, ["systemctl", "restart", "--", params.unit])
 
     async def run(self, act: Act, params: RestartParams) -> Done:
         try:
             command = self.command(params)
-            ran = await self._launch(command, seconds=act.timeout_seconds)
+            if params.host:
+                reached = await over_ssh(self._launch, command, seconds=act.timeout_seconds, user=self._user)
+                _check_line(reached)
+                ran = reached.ran
+            else:
+                ran = await self._launch(command, seconds=act.timeout_seconds)
         except Refusal as error:
             raise Failed(str(error)) from error
         except NotStarted as error:
@@ -86,6 +87,19 @@ class RestartService(StepAction):
         if ran.code:
             raise Failed(f"ended with {ran.code}", output={"code": ran.code, "said": words_of(ran)})
         return Done(output={"code": 0, "said": words_of(ran)})
+
+
+def _check_line(reached: Reached) -> None:
+    """Raises Failed when ssh did not get in, and nothing was begun, or when it did and the line broke."""
+    if reached.ran.code not in (None, BROKEN):
+        return
+    output = {"code": reached.ran.code, "said": (reached.log + words_of(reached.ran))[-SAID:]}
+    if reached.entered is False:
+        why = reached.log.strip().splitlines()[-1][:200]
+        raise Failed(f"ssh did not get in: {why}", again=not reached.turned_away, output=output)
+    if reached.ran.code is None:
+        raise Failed("it took too long", unseen=True, output=output)
+    raise Failed("the line broke, or nobody can tell whether it was begun", unseen=True, output=output)
 
 
 STEP = RestartService

@@ -52,7 +52,8 @@ ACT = Act(
 PYTHON = sys.executable
 SSH = (
     "/bin/echo", "-F", "/dev/null", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes",
-    "-o", "UserKnownHostsFile=/etc/known", "-o", "IdentitiesOnly=yes", "-i", "/etc/key", "-p", "22", "-l", "noc",
+    "-o", "UserKnownHostsFile=/etc/known", "-o", "IdentitiesOnly=yes", "-o", "LogLevel=VERBOSE",
+    "-i", "/etc/key", "-p", "22", "-l", "noc",
 )  # fmt: skip
 
 

@@ -32,6 +32,14 @@ pytestmark = [
 HOST = "127.0.0.1"
 
 
+#: Ends the line under the session that it runs in: the nearest sshd above it is killed.
+_CUT = (
+    'at=$PPID; while [ "$at" -gt 1 ]; do case "$(cat /proc/$at/comm)" in sshd*) kill -9 "$at"; exit 0;; esac; '
+    "at=$(sed -n 's/^PPid:[[:space:]]*//p' /proc/$at/status); done; exit 1;"
+)
+UNITS = ("web.service", "broken.service", "cut.service", "lost.service", "liar.service")
+
+
 class Server(NamedTuple):
     folder: Path
     port: int
@@ -55,6 +63,9 @@ def server(tmp_path: Path) -> Iterator[Server]:
     program = folder / "bin" / "systemctl"
     program.write_text(
         f'#!/bin/sh\nprintf "%s|" "$@" >> "{folder}/called"\necho >> "{folder}/called"\necho "unit $3"\n'
+        f'if [ "$3" = cut.service ]; then {_CUT} fi\n'
+        'if [ "$3" = lost.service ]; then exit 255; fi\n'
+        'if [ "$3" = liar.service ]; then echo "Host key verification failed." >&2; exit 255; fi\n'
         '[ "$3" != broken.service ]\n'
     )
     program.chmod(0o755)
@@ -89,7 +100,7 @@ def _answers(port: int) -> bool:
 
 def restart(tmp_path: Path, server: Server, **more: Any) -> StepAction:
     given = {
-        "services": tuple(Service(unit=unit, host=HOST) for unit in ("web.service", "broken.service")),
+        "services": tuple(Service(unit=unit, host=HOST) for unit in UNITS),
         "ssh": shutil.which("ssh"),
         "ssh_user": getpass.getuser(),
         "ssh_key": str(tmp_path / "key"),
@@ -130,16 +141,44 @@ async def test_what_is_not_listed_never_reaches_the_host(tmp_path: Path, server:
 
 async def test_another_key_is_not_let_in_and_nothing_is_asked(tmp_path: Path, server: Server) -> None:
     other = _key(tmp_path / "other")
-    with pytest.raises(Failed, match="ended with 255") as found:
+    with pytest.raises(Failed, match=r"did not get in.*Permission denied") as found:
         await run(restart(tmp_path, server, ssh_key=str(other)), unit="web.service", host=HOST)
-    assert "Permission denied" in found.value.output["said"]
+    assert not found.value.unseen and not found.value.again
     assert server.calls() == []
 
 
 async def test_a_host_whose_key_is_not_known_is_not_trusted(tmp_path: Path, server: Server) -> None:
     (tmp_path / "nobody").write_text("")
     action = restart(tmp_path, server, ssh_known_hosts=str(tmp_path / "nobody"))
-    with pytest.raises(Failed, match="ended with 255") as found:
+    with pytest.raises(Failed, match="did not get in: Host key verification failed") as found:
         await run(action, unit="web.service", host=HOST)
-    assert "Host key verification failed" in found.value.output["said"]
+    assert not found.value.unseen and not found.value.again
     assert server.calls() == []
+
+
+async def test_a_host_that_does_not_answer_was_not_reached_and_may_be_tried_again(
+    tmp_path: Path, server: Server
+) -> None:
+    with pytest.raises(Failed, match=r"did not get in.*refused") as found:
+        await run(restart(tmp_path, server, ssh_port=free_port()), unit="web.service", host=HOST)
+    assert found.value.again and not found.value.unseen
+    assert server.calls() == []
+
+
+@pytest.mark.parametrize("unit", ["cut.service", "lost.service", "liar.service"])
+async def test_what_a_broken_line_left_behind_nobody_saw(tmp_path: Path, server: Server, unit: str) -> None:
+    """Whatever the other side prints: it was logged in, and may have done it."""
+    with pytest.raises(Failed, match="the line broke") as found:
+        await run(restart(tmp_path, server), unit=unit, host=HOST)
+    assert found.value.unseen and not found.value.again
+    assert server.calls() == [f"restart|--|{unit}|"]
+
+
+async def test_a_log_that_cannot_be_written_proves_nothing(tmp_path: Path, server: Server) -> None:
+    """A program in ssh's place that ends as ssh does without a word."""
+    silent = tmp_path / "silent"
+    silent.write_text("#!/bin/sh\nexit 255\n")
+    silent.chmod(0o755)
+    with pytest.raises(Failed) as found:
+        await run(restart(tmp_path, server, ssh=str(silent)), unit="web.service", host=HOST)
+    assert found.value.unseen
