@@ -1,30 +1,26 @@
 """A table for feeds: draws only the rows that are seen, from cached strips, and keeps its cursor by key.
 
-Owns cursor, marks, sort column, scrolling and drawing. Never holds records: it asks its source for the cells of a key.
-One changed row repaints one line; 100,000 rows cost what 50 do.
+Owns marks, sort column and drawing; cursor and scroll are `row_window`'s. Never holds records: it asks its source for
+the cells of a key. One changed row repaints one line; 100,000 rows cost what 50 do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from itertools import zip_longest
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from rich.segment import Segment
 from textual import events
-from textual.geometry import Region
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from noc_console.actions import bindings_for
 from noc_console.desk import desk_of
 from noc_console.widgets.columns import Column, Placed, column_at, lay_out
-from noc_console.widgets.drawn_lines import DrawnLines
 from noc_console.widgets.piece import Piece
-from noc_console.widgets.row_order import RowOrder
 from noc_console.widgets.row_painter import GUTTER, RowPainter
-from noc_console.widgets.scroll_size import set_lines
+from noc_console.widgets.row_window import RowWindow
 
 K = TypeVar("K")
 K_contra = TypeVar("K_contra", contravariant=True)
@@ -32,8 +28,6 @@ K_contra = TypeVar("K_contra", contravariant=True)
 CACHE_ROWS = 2_000
 #: Rows whose records did not change are compared this often: their ages go on.
 AGES_SECONDS = 5.0
-#: After the first rows the cursor stays at the top for so long, unless a row is chosen.
-SETTLING_SECONDS = 20.0
 
 
 class RowSource(Protocol[K_contra]):
@@ -48,7 +42,7 @@ class RowSource(Protocol[K_contra]):
         ...
 
 
-class LineTable(DrawnLines, ScrollView, Generic[K], can_focus=True):
+class LineTable(RowWindow[K], can_focus=True):
     """Rows by key. Feed it with `set_keys`, call `live()` on each frame; posts Moved, Opened, Marked, Sorted."""
 
     BINDINGS = bindings_for("table")
@@ -76,21 +70,14 @@ class LineTable(DrawnLines, ScrollView, Generic[K], can_focus=True):
             self.table = table
 
     def __init__(self, columns: Sequence[Column], source: RowSource[K], *, sort: str, id: str | None = None) -> None:
-        super().__init__(id=id)
         self._columns, self._source = tuple(columns), source
         self.sort = sort
-        self._order: RowOrder[K] = RowOrder(self._rank, descending=self._column(sort).descending)
-        self.cursor: K | None = None
+        super().__init__(descending=self._column(sort).descending, id=id)
         self.marks: set[K] = set()
-        self.follow = False
         self.stale = False
         self._wished: tuple[Any, frozenset[Any]] | None = None
         self._placed: list[Placed] = []
-        #: Cells of a row, the scrollbar's left out. Asking the widget costs more than drawing a row.
-        self._cells = 0
         self._compared_at = float("-inf")
-        #: When the first rows came; whether the operator or a restored session chose a row since.
-        self._begun_at, self._chosen = float("-inf"), False
         self._drawn: dict[K, tuple[tuple[Piece, ...], str, Strip]] = {}
 
     # what a screen calls
@@ -99,16 +86,6 @@ class LineTable(DrawnLines, ScrollView, Generic[K], can_focus=True):
     def columns(self) -> Sequence[Column]:
         """All columns, shown or not."""
         return self._columns
-
-    @property
-    def keys(self) -> Sequence[K]:
-        """Keys in the order shown, ghosts included."""
-        return self._order.rows
-
-    @property
-    def fresh(self) -> Collection[K]:
-        """Keys that came since the last reorder and have not found their place."""
-        return self._order.fresh
 
     @property
     def targets(self) -> list[K]:
@@ -223,10 +200,6 @@ class LineTable(DrawnLines, ScrollView, Generic[K], can_focus=True):
         self.reorder()
         self.refresh()
         self.post_message(self.Sorted(self))
-
-    @property
-    def descending(self) -> bool:
-        return self._order.descending
 
     # keys
 
@@ -360,43 +333,20 @@ class LineTable(DrawnLines, ScrollView, Generic[K], can_focus=True):
 
     # inside
 
-    @property
-    def _page(self) -> int:
-        """Rows that are seen at once."""
-        return max(1, self.size.height - 1)
-
-    def _now(self) -> float:
-        return desk_of(self).clock.monotonic()
-
     def _rank(self, key: K) -> Any:
         return self._source.rank(key, self.sort)
 
+    def _moved(self, key: K | None) -> None:
+        self.post_message(self.Moved(self, key))
+
     def _column(self, key: str) -> Column:
         return next((c for c in self._columns if c.key == key and c.sortable), self._columns[0])
-
-    def _resize(self) -> None:
-        """Make the scrollable height that of the rows and the header."""
-        set_lines(self, len(self._order) + 1)
 
     def _fade(self, keys: Collection[K]) -> None:
         """These rows became ghosts or came back."""
         for key in keys:
             if self._drawn.pop(key, None) is not None and key in self._order.index:
                 self._refresh_row(self._order.index[key])
-
-    def _seen(self) -> range:
-        top = self.scroll_offset.y
-        return range(top, min(top + self._page, len(self._order)))
-
-    def _refresh_row(self, place: int) -> None:
-        y = place - self.scroll_offset.y + 1
-        if 1 <= y <= self._page:
-            self.refresh(Region(0, y, self._cells, 1))  # the scrollbar's column is the scrollbar's
-
-    def _shown(self) -> tuple[int, list[K]]:
-        """The first row seen and the keys from there."""
-        seen = self._seen()
-        return seen.start, self._order.rows[seen.start : seen.stop]
 
     def _refresh_moved(self, before: tuple[int, list[K]]) -> None:
         """After a reorder: repaint the lines that hold another key, or the header's too when the scroll moved."""
@@ -409,56 +359,6 @@ class LineTable(DrawnLines, ScrollView, Generic[K], can_focus=True):
             if old != new:
                 self._refresh_row(top + line)
         self.repaint_changed()
-
-    def _is_settling(self) -> bool:
-        """While an operation is read for the first time nobody looks at a row yet: the cursor stays on the first."""
-        return not self._chosen and self._now() - self._begun_at < SETTLING_SECONDS
-
-    def _refresh_cursor(self) -> None:
-        if self.cursor is not None and self.cursor in self._order.index:
-            self._refresh_row(self._order.index[self.cursor])
-
-    def _step(self, rows: int) -> None:
-        if not self._order.rows:
-            return
-        self.follow, self._chosen = False, True
-        self._order.moved(self._now())
-        if self.virtual_size.height != len(self._order) + 1:
-            self._resize()
-        place = self._order.index[self.cursor] if self.cursor is not None else 0
-        self._set_cursor(self._nearest(place + rows))
-        self._reveal()
-
-    def _nearest(self, place: int) -> K | None:
-        rows = self._order.rows
-        return rows[max(0, min(place, len(rows) - 1))] if rows else None
-
-    def _set_cursor(self, key: K | None) -> None:
-        if key == self.cursor:
-            return
-        self._refresh_cursor()
-        self.cursor = key
-        self._refresh_cursor()
-        self.post_message(self.Moved(self, key))
-
-    def _line_of_cursor(self) -> int | None:
-        if self.cursor is None or self.cursor not in self._order.index:
-            return None
-        line = self._order.index[self.cursor] - self.scroll_offset.y
-        return line if 0 <= line < self._page else None
-
-    def _reveal(self) -> None:
-        """Scroll as little as it takes to show the cursor's row."""
-        if self.cursor is None or self.cursor not in self._order.index or not self.size.height:
-            return
-        place, top = self._order.index[self.cursor], self.scroll_offset.y
-        if place < top:
-            self._scroll(place)
-        elif place >= top + self._page:
-            self._scroll(place - self._page + 1)
-
-    def _scroll(self, top: int) -> None:
-        self.scroll_to(y=max(0, top), animate=False)
 
     def _grant(self, cursor: Any, marks: frozenset[Any]) -> None:
         self._wished, self._chosen = None, True
