@@ -131,6 +131,7 @@ class Engine:
         )
         self.service.on_taken = self._note_source
         self.service.metrics_zone = settings.metrics.time_zone
+        self.service.stepped.settings = lambda: self.settings.approvals
         self.service.playbooks = lambda: self._worker.rules.playbooks
         self.service.oncall = lambda: self._worker.rules.oncall
         self._steps = StepRunner(
@@ -396,7 +397,7 @@ class Engine:
             rejects=self.telemetry.counters["noc_rejects_total"],
             alarms_10m=alarms,
             flood=alarms > FLOOD_PER_10_MIN,
-            banners=tuple(self._banners()),
+            banners=tuple(self._banners(scope.tenant)),
             capabilities=tuple(sorted(scope.capabilities)),
             url=self.url,
             actor=scope.actor,
@@ -413,10 +414,11 @@ class Engine:
             return "lagging"
         return "store_down" if self._worker.state == "full" else self._worker.state
 
-    def _banners(self) -> list[str]:
+    def _banners(self, tenant: TenantId) -> list[str]:
         banners = [self.read_only, self._worker.trouble]
         banners += self.models.banners()
-        banners += [f"playbook {trouble}" for trouble in getattr(self._worker.rules.playbooks, "troubles", ())]
+        playbooks = self._worker.rules.playbooks
+        banners += [f"playbook {trouble}" for trouble in (playbooks.troubles_of(tenant) if playbooks else ())]
         if trouble := getattr(self._worker.rules.method, "trouble", ""):
             banners.append(f"model clustering: {trouble}; clustering goes by cosine")
         banners += [f"{part} stopped: {reason}" for part, reason in self._supervisor.degraded.items()]

@@ -20,6 +20,8 @@ Person = Annotated[str, Meta(min_length=1, max_length=200)]
 Condition = Annotated[str, Meta(max_length=1000)]
 
 
+#: As `engine.tenant` of the configuration.
+TenantName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 AlertName = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
@@ -87,6 +89,9 @@ class Definition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: Name
     version: Annotated[int, Meta(ge=1, le=1_000_000)]
     description: Annotated[str, Meta(max_length=2000)] = ""
+    tenants: Annotated[
+        tuple[TenantName, ...], Meta(max_length=1000, description="whose incidents it is for; empty = all tenants'")
+    ] = ()
     trigger: Trigger | None = None
     steps: Annotated[tuple[Step, ...], Meta(min_length=1, max_length=50)]
     verification: Verification | None = None

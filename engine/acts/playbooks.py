@@ -64,7 +64,7 @@ def run_playbook(acting: Acting, params: RunParams) -> None:
         return
     library = draft.rules.playbooks
     loaded = library.playbooks.get(params.playbook) if library is not None else None
-    if loaded is None:
+    if loaded is None or not loaded.serves(draft.tenant):
         reason = f"no playbook is called {params.playbook!r}"
         raise Refused(reason, field="playbook", remedy="see the list of playbooks")
     stopped = kill_switch(draft)
@@ -92,7 +92,7 @@ def run_playbook(acting: Acting, params: RunParams) -> None:
         acting.id = run.id
 
 
-@act("approve", capability="playbook:approve", kinds="approval", params=ApproveParams)
+@act("approve", capability="playbook:approve", kinds="approval", params=ApproveParams, step_up=True)
 def approve(acting: Acting, params: ApproveParams) -> None:
     """Approve the plan that was shown, or say that a step with an unknown outcome was done."""
     for approval, run in _open_ones(acting):
@@ -192,7 +192,7 @@ def cancel(acting: Acting, params: CancelParams) -> None:
             acting.change("execution", id)
 
 
-@act("kill_switch", capability="playbook:run", kinds="", params=SwitchParams)
+@act("kill_switch", capability="playbook:run", kinds="", params=SwitchParams, step_up=True)
 def switch(acting: Acting, params: SwitchParams) -> None:
     """Stop all playbooks at once, or let them run again."""
     draft = acting.draft

@@ -6,6 +6,8 @@ become free; and the records of the loaded definitions.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
 from data.nouns.playbooks import EXECUTION_OVER, Execution, Playbook
@@ -13,7 +15,9 @@ from data.records import ENDED
 from engine.book import Draft
 from engine.playbooks import due
 from engine.playbooks.executor import advance, cancel, fail, finish, put, set_going, verify
+from engine.playbooks.library import Library
 from engine.playbooks.limits import HOUR, full
+from engine.playbooks.loader import Loaded
 from engine.playbooks.results import orphaned
 from engine.playbooks.starting import look_again
 from engine.playbooks.steps import on_line
@@ -108,17 +112,37 @@ def _past_deadline(draft: Draft, run: Execution) -> None:
 
 
 def keep_definitions(draft: Draft) -> None:
-    """Write down what is loaded, when it has changed."""
-    library = draft.rules.playbooks
+    """Write down what is loaded, when it has changed: for every tenant those that serve it."""
+    library: Library | None = draft.rules.playbooks
     if library is None:
         return
-    seen = draft.derived(_SEEN)
-    if seen.get("digest") == library.digest:
-        return
-    draft.set(seen, "digest", library.digest)
-    for name, loaded in library.playbooks.items():
+    seen, own = draft.derived(_SEEN), draft.tenant
+    if seen.get(own) != library.digest:
+        _withdraw(draft, library)
+    for tenant in dict.fromkeys((own, *draft.book.current, *library.named())):
+        if seen.get(tenant) != library.digest:
+            draft.set(seen, tenant, library.digest)
+            draft.tenant = tenant
+            _keep(draft, library.of(tenant))
+    draft.tenant = own
+
+
+def _withdraw(draft: Draft, library: Library) -> None:
+    """What waits and is not for its tenant any more never begins; what has begun ends as it began."""
+    own = draft.tenant
+    for run in draft.all_nouns("executions"):
+        loaded = library.playbooks.get(run.playbook)
+        if run.state == "pending" and loaded is not None and not loaded.serves(run.tenant):
+            draft.tenant = run.tenant
+            finish(draft, run, "cancelled", "the playbook is not for this tenant any more")
+    draft.tenant = own
+
+
+def _keep(draft: Draft, playbooks: Mapping[str, Loaded]) -> None:
+    """The records of the draft's tenant."""
+    for name, loaded in playbooks.items():
         known: Playbook | None = draft.noun("playbooks", name)
-        if known is None or known.sha256 != loaded.sha256:
+        if known is None or known.sha256 != loaded.sha256 or known.definition != loaded.definition:
             record = Playbook(
                 tenant=draft.tenant,
                 id=name,
@@ -129,5 +153,5 @@ def keep_definitions(draft: Draft) -> None:
             )
             draft.put_noun(record, ReasonCode.NEW)
     for known in draft.all_nouns("playbooks"):
-        if known.tenant == draft.tenant and known.id not in library.playbooks:
+        if known.tenant == draft.tenant and known.id not in playbooks:
             draft.put_noun(replace(known, at=draft.now, state="removed"), ReasonCode.EXPIRED)

@@ -5,13 +5,15 @@ Owns reading the folder. A file that is refused costs itself: the others are loa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from data.nouns.playbooks import Definition
+from data.records import TenantId
 from engine.effects import Around
 from engine.playbooks.actions import StepAction, registry
 from engine.playbooks.loader import Loaded, PlaybookError, load, read_definition
@@ -35,6 +37,18 @@ class Library(Struct, frozen=True, kw_only=True):
     by_alert: Mapping[str, tuple[Loaded, ...]] = {}
     of_any: tuple[Loaded, ...] = ()
 
+    def of(self, tenant: str) -> dict[str, Loaded]:
+        """Those that serve a tenant: for it there are no others."""
+        return {name: loaded for name, loaded in self.playbooks.items() if loaded.serves(tenant)}
+
+    def troubles_of(self, tenant: str) -> list[PlaybookError]:
+        return [one for one in self.troubles if not one.tenants or tenant in one.tenants]
+
+    def named(self) -> dict[TenantId, None]:
+        """Tenants that a playbook names."""
+        every = (loaded.definition.tenants for loaded in self.playbooks.values())
+        return {TenantId(tenant): None for tenants in every for tenant in tenants}
+
 
 def library(
     playbooks: Mapping[str, Loaded], actions: Mapping[str, StepAction], troubles: tuple[PlaybookError, ...] = ()
@@ -48,8 +62,12 @@ def library(
         by_alert=_by_alert(triggered),
         of_any=tuple(loaded for loaded in triggered if not _names(loaded)),
         troubles=troubles,
-        digest=sha256("".join(name + loaded.sha256 for name, loaded in listed.items()).encode()).hexdigest(),
+        digest=sha256("".join(_digested(loaded) for loaded in listed.values()).encode()).hexdigest(),
     )
+
+
+def _digested(loaded: Loaded) -> str:
+    return " ".join((loaded.definition.name, loaded.sha256, *loaded.definition.tenants, ""))
 
 
 def _names(loaded: Loaded) -> tuple[str, ...]:
@@ -68,11 +86,38 @@ def open_library(around: Around) -> Library:
     """The shipped playbooks that the settings turn on, and the folder of the settings; a file of the folder takes the
     place of a shipped one of its name."""
     actions, settings = registry(around), around.settings.playbooks
-    chosen, troubles = _chosen(settings.shipped, actions)
-    if not settings.directory:
-        return library(chosen, actions, troubles)
-    own = read_folder(Path(settings.directory).expanduser(), actions)
-    return library({**chosen, **own.playbooks}, actions, (*troubles, *own.troubles))
+    found, troubles = _chosen(settings.shipped, actions)
+    if settings.directory:
+        own = read_folder(Path(settings.directory).expanduser(), actions)
+        found |= own.playbooks
+        troubles = (*troubles, *own.troubles)
+    troubles = (*troubles, *_unknown(settings.tenants, found, troubles))
+    told = tuple(_told_to(one, settings.tenants, around.settings.engine.tenant) for one in troubles)
+    return library(_serving(found, settings.tenants), actions, told)
+
+
+def _serving(found: Mapping[str, Loaded], tenants: Mapping[str, tuple[str, ...]]) -> dict[str, Loaded]:
+    """With the tenants that the settings give in the place of a file's own."""
+    given = {
+        name: replace(loaded, definition=replace(loaded.definition, tenants=tenants[name]))
+        for name, loaded in found.items()
+        if name in tenants
+    }
+    return {**found, **given}
+
+
+def _unknown(
+    tenants: Mapping[str, tuple[str, ...]], found: Mapping[str, Loaded], troubles: Iterable[PlaybookError]
+) -> Iterator[PlaybookError]:
+    """Names that the settings give tenants and that nothing has: a slip there would leave a playbook to everybody."""
+    for name in tenants.keys() - found.keys() - {one.playbook for one in troubles}:
+        yield PlaybookError("playbooks.tenants", 1, name, "no playbook is called so", "see `playbook list`")
+
+
+def _told_to(trouble: PlaybookError, tenants: Mapping[str, tuple[str, ...]], own: str) -> PlaybookError:
+    """What nobody knows the tenants of is told to the engine's own."""
+    known = tenants.get(trouble.playbook, trouble.tenants)
+    return trouble.of(trouble.playbook, (own,) if known is None else known)
 
 
 def shipped_names() -> tuple[str, ...]:
@@ -120,7 +165,9 @@ def read_folder(folder: Path, actions: Mapping[str, StepAction]) -> Library:
         try:
             loaded = read_file(path, actions)
             if loaded.definition.name in found:
-                raise PlaybookError(path.name, 1, "name", "another file has this name", "name it differently")
+                name, tenants = loaded.definition.name, loaded.definition.tenants
+                wrong = PlaybookError(path.name, 1, "name", "another file has this name", "name it differently")
+                raise wrong.of(name, tenants)
             found[loaded.definition.name] = loaded
         except PlaybookError as error:
             troubles.append(error)

@@ -29,12 +29,22 @@ _FIELD = re.compile(r"field `([^`]*)`")
 
 
 class PlaybookError(Exception):
-    """What is wrong: `file` and `line` (from 1), `key` in the document, the reason and the remedy."""
+    """What is wrong: `file` and `line` (from 1), `key` in the document, the reason and the remedy.
+
+    `playbook` and `tenants` say whose it would be, as far as the file could be read: () = all tenants', None = not
+    known."""
 
     def __init__(self, file: str, line: int, key: str, reason: str, remedy: str) -> None:
         place = f"{file}:{line}: {key}" if key else f"{file}:{line}"
         super().__init__(f"{place}: {reason}; {remedy}")
         self.file, self.line, self.key, self.reason, self.remedy = file, line, key, reason, remedy
+        self.playbook = ""
+        self.tenants: tuple[str, ...] | None = None
+
+    def of(self, playbook: str, tenants: tuple[str, ...] | None) -> PlaybookError:
+        """Whose it is."""
+        self.playbook, self.tenants = playbook, tenants
+        return self
 
 
 class Loaded(Struct, frozen=True, kw_only=True):
@@ -43,6 +53,14 @@ class Loaded(Struct, frozen=True, kw_only=True):
     definition: Definition
     sha256: str
     applies: Callable[[Incident, Any], bool] | None
+
+    @property
+    def for_seconds(self) -> float:
+        """How long its trouble has to last."""
+        return self.definition.trigger.for_seconds if self.definition.trigger is not None else 0.0
+
+    def serves(self, tenant: str) -> bool:
+        return not self.definition.tenants or tenant in self.definition.tenants
 
 
 class _Wrong(Exception):
@@ -66,7 +84,18 @@ def load(file: str, text: str, actions: Mapping[str, StepAction]) -> Loaded:
         return Loaded(definition=definition, sha256=fingerprint(definition), applies=_applies(definition))
     except _Wrong as error:
         line = _line(document, error.path)
-        raise PlaybookError(file, line, named(error.path), error.reason, error.remedy) from error
+        wrong = PlaybookError(file, line, named(error.path), error.reason, error.remedy)
+        raise wrong.of(*_whose(document)) from error
+
+
+def _whose(document: Document) -> tuple[str, tuple[str, ...] | None]:
+    """The name and the tenants that a file gives which is wrong somewhere."""
+    told = document.value if isinstance(document.value, dict) else {"tenants": None}
+    try:
+        tenants = msgspec.convert(told.get("tenants", ()), tuple[str, ...])
+    except msgspec.ValidationError:
+        return str(told.get("name", "")), None
+    return str(told.get("name", "")), tenants
 
 
 def read_definition(file: str, text: str) -> Definition:
@@ -96,7 +125,10 @@ def needs(definition: Definition) -> tuple[str, ...]:
 
 
 def fingerprint(definition: Definition) -> str:
-    return sha256(msgspec.json.encode(definition, order="sorted")).hexdigest()
+    """Of what it does. Whom it serves is no part of it: that changes no plan, and no approval of one."""
+    told = msgspec.to_builtins(definition, order="sorted")
+    del told["tenants"]
+    return sha256(msgspec.json.encode(told)).hexdigest()
 
 
 def schema() -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from data.nouns.playbooks import TenantName
 from engine.secret import Secret
 
 Word = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][\w.@:-]{0,127}$")]
@@ -81,11 +82,27 @@ class ProgramSettings(Struct, frozen=True, kw_only=True):
     setpriv: Absolute = "/usr/bin/setpriv"
 
 
+class ApprovalSettings(Struct, frozen=True, kw_only=True):
+    """Who approves, or moves the kill switch, is asked for a PIN where one was set (`noc-console token pin`)."""
+
+    step_up: Annotated[
+        Literal["when_set", "required"], Meta(description="required = without a PIN nobody approves")
+    ] = "when_set"
+    fresh_seconds: Annotated[
+        float, Meta(ge=10, le=300, description="for how long a PIN that was entered counts")
+    ] = 300.0
+    per_minute: Annotated[int, Meta(ge=1, le=600, description="answers of one person")] = 10
+
+
 class PlaybookSettings(Struct, frozen=True, kw_only=True):
     directory: Annotated[str, Meta(max_length=1024, description="folder of the YAML files; empty = none")] = ""
     shipped: Annotated[
         tuple[Word, ...], Meta(description="playbooks of the product that are on, by name; all = each of them")
     ] = ()
+    tenants: Annotated[
+        dict[Word, Annotated[tuple[TenantName, ...], Meta(min_length=1)]],
+        Meta(description="playbook = tenants that it serves, in the place of what its file says"),
+    ] = {}
     programs: ProgramSettings = field(default_factory=ProgramSettings)
     mail: MailSettings = field(default_factory=MailSettings)
     restart: RestartSettings = field(default_factory=RestartSettings)

@@ -6,7 +6,7 @@ trouble to last, and the first decision: run, wait, ask, or not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from heapq import heapify, heappop, heappush
 from typing import Any
@@ -60,7 +60,7 @@ def _of_incidents(draft: Draft, playbooks: Iterable[Loaded]) -> None:
         if incident is None or not _open_to(draft, incident):
             continue
         draft.tenant = incident.tenant
-        for loaded in playbooks:
+        for loaded in _serving(playbooks, incident):
             id = f"{loaded.definition.name}-I{incident.id}"
             if draft.noun("executions", id) is None and _suits(draft, loaded, incident, None):
                 _triggered(draft, loaded, incident, id, None)
@@ -68,9 +68,8 @@ def _of_incidents(draft: Draft, playbooks: Iterable[Loaded]) -> None:
 
 def _notice(draft: Draft, playbooks: Iterable[Loaded], alert: Alert) -> None:
     """Begin at once what waits for nothing, and remember what does."""
-    for loaded in playbooks:
-        assert loaded.definition.trigger is not None
-        key, seconds = (alert.id, loaded.definition.name), loaded.definition.trigger.for_seconds
+    for loaded in _serving(playbooks, alert):
+        key, seconds = (alert.id, loaded.definition.name), loaded.for_seconds
         if key in _later(draft) or _ran(draft, loaded, alert):
             continue
         if seconds or not _begun(draft, loaded, alert):
@@ -92,6 +91,8 @@ def look_again(draft: Draft) -> None:
         draft.discard(later, key)
         alert, loaded = draft.book.alerts.get(key[0]), library.playbooks.get(key[1])
         if alert is None or alert.ended_at is not None or loaded is None or alert.name not in library.by_alert:
+            continue
+        if not loaded.serves(alert.tenant):
             continue
         draft.tenant = alert.tenant
         if not _ran(draft, loaded, alert) and not _begun(draft, loaded, alert):
@@ -117,13 +118,18 @@ def _later(draft: Draft) -> dict[Any, Any]:
         by_alert, order = draft.rules.playbooks.by_alert, []
         for alert in draft.book.active():
             # What this draft brings is noticed by itself.
-            for loaded in by_alert.get(alert.name, ()) if alert.incident and alert.id not in draft.alerts else ():
-                due = draft.now.timestamp() + loaded.definition.trigger.for_seconds
+            noticed = not alert.incident or alert.id in draft.alerts
+            for loaded in () if noticed else _serving(by_alert.get(alert.name, ()), alert):
+                due = draft.now.timestamp() + loaded.for_seconds
                 later[alert.id, loaded.definition.name] = due
                 order.append((due, (alert.id, loaded.definition.name)))
         heapify(order)
         later[_ORDER] = order
     return later
+
+
+def _serving(playbooks: Iterable[Loaded], about: Alert | Incident) -> Iterator[Loaded]:
+    return (loaded for loaded in playbooks if loaded.serves(about.tenant))
 
 
 def _ran(draft: Draft, loaded: Loaded, alert: Alert) -> bool:

@@ -60,7 +60,7 @@ async def planned(desk: Desk, scope: Scope, params: PlanParams) -> Sequence[Any]
     """
     if params.execution:
         return [await _replanned(desk, scope, params.execution)]
-    loaded = _library(desk).playbooks.get(params.playbook)
+    loaded = _library(desk).of(scope.tenant).get(params.playbook)
     if loaded is None:
         raise Refused(f"no playbook is called {params.playbook!r}", field="playbook", remedy="see playbooks/files")
     incident, alerts = await _incident(desk, scope, params.incident)
@@ -113,7 +113,7 @@ async def fitting(desk: Desk, scope: Scope, params: FittingParams) -> Sequence[A
     figures = {row["playbook"]: row for row in await statistics(desk, scope, StatisticsParams())}
     rows = [
         {**_fit(desk, loaded, incident, alerts), **{key: figures.get(name, {}).get(key) for key in SHOWN}}
-        for name, loaded in _library(desk).playbooks.items()
+        for name, loaded in _library(desk).of(scope.tenant).items()
     ]
     return sorted(rows, key=lambda row: (not row["triggered"], bool(row["trouble"]), row["playbook"]))
 
@@ -152,9 +152,10 @@ async def files(desk: Desk, scope: Scope, params: Any) -> Sequence[Any]:
             "triggered": found.applies is not None,
             "trouble": "",
         }
-        for name, found in shelf.playbooks.items()
+        for name, found in shelf.of(scope.tenant).items()
     ]
-    return loaded + [{"name": trouble.file, "trouble": str(trouble)} for trouble in shelf.troubles]
+    troubles = shelf.troubles_of(scope.tenant)
+    return loaded + [{"name": trouble.file, "trouble": str(trouble)} for trouble in troubles]
 
 
 @report("playbooks/actions", capability="playbook:run")

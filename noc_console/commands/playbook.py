@@ -74,12 +74,14 @@ def listed(start: Start, as_json: bool, shipped: bool) -> None:
             "name": name,
             "version": found.version,
             "mode": found.policy.mode,
+            "tenants": list(found.tenants),
             "triggered": found.trigger is not None,
             "steps": len(found.steps),
             "description": found.description,
         }
         runs = "by itself" if found.trigger is not None else "when asked"
-        text = f"{name:<32} v{found.version:<4} {found.policy.mode:<9} {runs:<11} {found.description}"
+        whose = f" (for {', '.join(found.tenants)})" if found.tenants else ""
+        text = f"{name:<32} v{found.version:<4} {found.policy.mode:<9} {runs:<11} {found.description}{whose}"
         click.echo(json.dumps(row) if as_json else safe_text(text))
     for trouble in library.troubles:
         click.echo(safe_text(str(trouble)), err=True)

@@ -63,3 +63,12 @@ def test_what_is_shipped_is_off_until_it_is_turned_on(config: Path) -> None:
     told = ran(config, "list").stderr
     assert "call-guard.yaml:" in told and "no endpoint is called 'telephony'" in told
     assert "no-such:1: no shipped playbook is called so" in told
+
+
+def test_the_settings_say_whom_a_playbook_serves(config: Path) -> None:
+    config.write_text(config.read_text() + '[playbooks.tenants]\ngive = ["acme"]\nslip = ["acme"]\n')
+    assert json.loads(ran(config, "show", "give").stdout)["tenants"] == ["acme"]
+    (row,) = [json.loads(line) for line in ran(config, "list", "--json").stdout.splitlines()]
+    assert row["tenants"] == ["acme"]
+    assert "for acme" in ran(config, "list").stdout
+    assert "playbooks.tenants:1: slip: no playbook is called so" in ran(config, "list").stderr

@@ -84,6 +84,7 @@ def test_a_good_file_is_what_it_says() -> None:
     assert [step.name for step in loaded.definition.steps] == ["look", "one"]
     assert loaded.sha256 == fingerprint(loaded.definition)
     assert loaded.sha256 == load("mend.yaml", "# a remark\n" + GOOD, ACTIONS).sha256
+    assert loaded.sha256 == load("mend.yaml", GOOD + "tenants: [acme]\n", ACTIONS).sha256, "no plan changes by it"
     assert loaded.sha256 != load("mend.yaml", GOOD.replace("rollback: true", "rollback: false"), ACTIONS).sha256
 
 
@@ -120,6 +121,14 @@ def test_a_folder_that_is_not_there_is_a_trouble(tmp_path: Path) -> None:
 def test_the_schema_names_every_key() -> None:
     defined = schema()["$defs"]
     assert set(defined["Definition"]["properties"]) == {
-        "name", "version", "description", "trigger", "steps", "verification", "policy"
+        "name", "version", "description", "tenants", "trigger", "steps", "verification", "policy"
     }  # fmt: skip
     assert "if" in defined["Step"]["properties"]
+
+
+def test_what_is_wrong_with_a_file_says_whose_it_would_be() -> None:
+    wrong = GOOD.replace("rollback: true", "rollback: maybe")
+    assert (error_of(wrong).playbook, error_of(wrong).tenants) == ("mend", ())
+    assert error_of(wrong + "tenants: [acme]\n").tenants == ("acme",)
+    assert error_of(GOOD + "tenants: acme\n").tenants is None
+    assert error_of("tenants: [acme]\n\t").tenants is None
