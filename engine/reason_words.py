@@ -126,10 +126,21 @@ def _number(value: object) -> str:
     return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
+def _judged(facts: Mapping[str, Any]) -> str:
+    """An operator's word on an anomaly, and what it did to the threshold of its series."""
+    old, new = float(facts["old"]), float(facts["new"])
+    moved = "stays at" if new == old else f"{'rises' if new > old else 'falls'} from z {old:.2f} to"
+    return (
+        f"called a {facts['verdict']} alarm by {facts['by']}: the threshold of its series {moved} z {new:.2f}; "
+        f"this alarm scored {float(facts['score']):.1f} where {float(facts['least']):.1f} was enough"
+    )
+
+
 _MADE: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     ReasonCode.OPENED_NO_MATCH: _opened,
     ReasonCode.JOINED_SIMILAR: _joined,
     ReasonCode.SUPPRESSED_SIMILAR: _folded,
     ReasonCode.SUPPRESSED_RULE: _folded_by_rule,
     ReasonCode.OPENED_CAP: _full,
+    ReasonCode.JUDGED: _judged,
 }

@@ -39,5 +39,7 @@ class ReasonCode(StrEnum):
     # priority
     SCORED_FORMULA = "scored_formula"
     SCORED_MODEL = "scored_model"
+    # detection
+    JUDGED = "judged"
     # intake
     REJECTED = "rejected"

@@ -11,7 +11,7 @@ from data.nouns.baselines import ThresholdChange, Verdict
 from data.nouns.findings import AuditFinding
 from data.nouns.world import TicketStep
 from engine.acts.registry import Acting, act
-from engine.domain import baselines, findings, tickets
+from engine.domain import anomalies, baselines, findings, tickets
 from engine.reasons import ReasonCode
 
 
@@ -26,17 +26,13 @@ class UndoParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Nothing to say."""
 
 
-@act("judge_finding", capability="noc:ack", kinds="finding anomaly", params=JudgeParams)
+@act("judge_finding", capability="noc:ack", kinds="finding anomaly alert", params=JudgeParams)
 def judge_finding(acting: Acting, params: JudgeParams) -> None:
-    """Say whether a finding or an anomaly was a true or a false alarm."""
+    """Say whether a finding, an anomaly or the alert of one was a true or a false alarm."""
     for name in dict.fromkeys(acting.names("anomaly")):
-        baseline = baselines.baseline_of_anomaly(acting.draft, name)
-        if baseline is None or not acting.scope.sees(baseline.site):
-            acting.refuse(f"anomaly:{name}", "not found among the latest alarms of the detector")
-            continue
-        verdict = Verdict(acting.draft.now, params.verdict == "false_alarm", name)
-        baselines.judge_anomaly(acting.draft, baseline, verdict, acting.actor)
-        acting.change("anomaly", name)
+        _judge_anomaly(acting, f"anomaly:{name}", name, params)
+    for alert in acting.alerts():
+        _judge_anomaly(acting, f"alert:{alert.id}", anomalies.anomaly_of(alert), params)
     for name in dict.fromkeys(acting.names("finding")):
         found: AuditFinding | None = acting.draft.noun("findings", name)
         if found is None or not acting.scope.sees(found.site):
@@ -44,6 +40,21 @@ def judge_finding(acting: Acting, params: JudgeParams) -> None:
             continue
         _judge(acting, found, params)
         acting.change("finding", name)
+
+
+def _judge_anomaly(acting: Acting, target: str, anomaly: str, params: JudgeParams) -> None:
+    """The threshold of its series moves; the alert of it says so."""
+    draft = acting.draft
+    baseline = baselines.baseline_of_anomaly(draft, anomaly) if anomaly else None
+    if baseline is None or not acting.scope.sees(baseline.site):
+        acting.refuse(target, "not found among the latest alarms of the detector: no threshold stands behind it")
+        return
+    verdict = Verdict(draft.now, params.verdict == "false_alarm", anomaly)
+    judged = baselines.judge_anomaly(draft, baseline, verdict, acting.actor)
+    if judged is not None:
+        anomalies.told(draft, judged, acting.actor)
+    kind, _, name = target.partition(":")
+    acting.change(kind, name)
 
 
 def _judge(acting: Acting, found: AuditFinding, params: JudgeParams) -> None:

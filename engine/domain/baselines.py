@@ -299,26 +299,43 @@ def baseline_of_anomaly(draft: Draft, anomaly: str) -> Baseline | None:
     return known if known is not None and any(alarm.anomaly == anomaly for alarm in known.alarms) else None
 
 
-def judge_anomaly(draft: Draft, known: Baseline, verdict: Verdict, by: str) -> None:
+class Judged(NamedTuple):
+    """What an operator's word on an alarm came to: the threshold before and after it, and the alarm itself."""
+
+    alarm: Alarm
+    false_alarm: bool
+    old: float
+    new: float
+
+
+def judge_anomaly(draft: Draft, known: Baseline, verdict: Verdict, by: str) -> Judged | None:
     """An operator's word on an anomaly: the threshold of its series moves at once, within the bounds of the rules. The
-    same word again changes nothing. It counts for the weekly tuning, too."""
-    said = [old.false_alarm for old in known.verdicts if old.finding == verdict.finding]
-    if said == [verdict.false_alarm]:
-        return
-    dispose(draft, known.id, verdict)
+    same word again changes nothing → None; the other word takes the first one's move back, where that was the last.
+    It counts for the weekly tuning, too."""
+    last = next((old for old in known.verdicts if old.finding == verdict.finding), None)
+    if last is not None and last.false_alarm == verdict.false_alarm:
+        return None
+    is_latest = last is not None and last is known.verdicts[-1]
+    before = last.before if last is not None and is_latest and last.before else known.threshold
+    dispose(draft, known.id, Verdict(verdict.at, verdict.false_alarm, verdict.finding, before))
     (alarm,) = (alarm for alarm in known.alarms if alarm.anomaly == verdict.finding)
-    thresholds = Thresholds({known.id: known.threshold})
+    thresholds = Thresholds({known.id: before})
     change = (thresholds.false_alarm if verdict.false_alarm else thresholds.confirmed)(
         known.id, alarm.score, alarm.threshold
     )
     rules = rules_of(draft)
-    z = known.threshold if change is None else min(max(round(change.new, 4), rules.z_floor), rules.z_ceiling)
+    z = before if change is None else min(max(round(change.new, 4), rules.z_floor), rules.z_ceiling)
     if z != known.threshold:
-        known = draft.noun("baselines", known.id)
-        false = sum(old.false_alarm for old in known.verdicts)
-        words = "an operator called an alarm false" if verdict.false_alarm else "an operator confirmed an alarm"
-        draft.put_noun(replace(known, threshold=z), announce=False)
-        draft.put_noun(_change(draft, known, Tuning(z, len(known.verdicts), false, words), by))
+        _move(draft, known, z, verdict, by)
+    return Judged(alarm, verdict.false_alarm, known.threshold, z)
+
+
+def _move(draft: Draft, known: Baseline, z: float, verdict: Verdict, by: str) -> None:
+    known = draft.noun("baselines", known.id)
+    false = sum(old.false_alarm for old in known.verdicts)
+    words = "an operator called an alarm false" if verdict.false_alarm else "an operator confirmed an alarm"
+    draft.put_noun(replace(known, threshold=z), announce=False)
+    draft.put_noun(_change(draft, known, Tuning(z, len(known.verdicts), false, words), by))
 
 
 def dispose(draft: Draft, baseline: str, verdict: Verdict) -> None:

@@ -17,9 +17,10 @@ from msgspec.structs import replace
 
 from data.nouns.baselines import Alarm
 from data.nouns.samples import AnomalyRecord, SeriesState
+from data.records import Alert
 from engine.book import Draft
 from engine.domain import baselines, detection, device_scores, known, usual
-from engine.domain.alerts import About, clear, fire
+from engine.domain.alerts import About, clear, current, fire
 from engine.domain.detection import Judged
 from engine.domain.events import DomainEvent, SampleData
 from engine.domain.registry import after, every
@@ -147,6 +148,12 @@ def _about(of: SeriesState) -> About:
         site=of.labels.get("site", ""),
         parts={"series": of.id, "metric": of.name},
     )
+
+
+def alert_of(draft: Draft, anomaly: str) -> Alert | None:
+    """The latest alert of the series that an anomaly is of, firing or not."""
+    of: SeriesState | None = series_of(draft).get((draft.tenant, anomaly.rsplit("/", 2)[0]))
+    return current(draft, "metric_anomaly", _about(of)) if of is not None else None
 
 
 def _anomaly(draft: Draft, of: SeriesState, at: datetime, found: usual.Found, detector: str = "usual") -> SeriesState:

@@ -15,6 +15,7 @@ from noc_console.reading import Reading
 from noc_console.safe_text import Safe, fit, safe_lines, safe_text, width, wrap
 from noc_console.screens.acting import OF_ALERTS
 from noc_console.screens.alert_acts import alert_copied, alert_matchers
+from noc_console.screens.anomaly_acts import AnomalyActs, judgeable
 from noc_console.screens.detail import DetailScreen, Section
 from noc_console.screens.detail_sections import TextSection, WhySection, note_lines
 from noc_console.screens.incident_acts import IncidentActs
@@ -57,11 +58,11 @@ class AlertNotes(TextSection):
         return note_lines(list(reversed(notes)), self.desk.clock.now(), cells)
 
 
-class AlertDetail(IncidentActs, DetailScreen):
+class AlertDetail(AnomalyActs, IncidentActs, DetailScreen):
     """`number` is the alert's. Acts that alerts take are for it, all others for its incident."""
 
-    SCOPES = ("incident",)
-    BINDINGS = bindings_for("incident", "table")
+    SCOPES = ("incident", "anomaly")
+    BINDINGS = bindings_for("incident", "anomaly", "table")
 
     def __init__(self, view: ViewSpec, number: int, section: str) -> None:
         super().__init__(view, number, section)
@@ -105,6 +106,9 @@ class AlertDetail(IncidentActs, DetailScreen):
         if verb in OF_ALERTS:
             return [f"alert:{self.number}"]
         return [f"incident:{self._alert.incident}"] if self._alert is not None else []
+
+    def anomaly_targets(self) -> list[str]:
+        return judgeable([self._alert])
 
     def split_targets(self) -> list[str]:
         return [f"alert:{self.number}"]

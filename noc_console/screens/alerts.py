@@ -14,6 +14,7 @@ from noc_console.mirror import Dirty
 from noc_console.safe_text import Safe, safe_text
 from noc_console.screens.acting import OF_ALERTS
 from noc_console.screens.alert_acts import alert_copied, alert_matchers
+from noc_console.screens.anomaly_acts import AnomalyActs, judgeable
 from noc_console.screens.cluster_tree import ClusterTree, Key
 from noc_console.screens.feeding import feeding_lines
 from noc_console.screens.frame import FrameScreen
@@ -28,9 +29,9 @@ from noc_console.widgets.piece import Piece
 AGAIN_SECONDS = 2.0
 
 
-class AlertsScreen(IncidentActs, FrameScreen):
-    SCOPES = ("incident", "alerts")
-    BINDINGS = bindings_for("incident", "alerts")
+class AlertsScreen(AnomalyActs, IncidentActs, FrameScreen):
+    SCOPES = ("incident", "alerts", "anomaly")
+    BINDINGS = bindings_for("incident", "alerts", "anomaly")
 
     def compose_body(self) -> ComposeResult:
         self._tree = ClusterTree(self.desk)
@@ -183,6 +184,9 @@ class AlertsScreen(IncidentActs, FrameScreen):
         numbers = dict.fromkeys(self._incident_of(key) for key in self._table.targets)
         found = (self.desk.mirror.incident(number) for number in numbers if number is not None)
         return [incident for incident in found if incident is not None]
+
+    def anomaly_targets(self) -> list[str]:
+        return judgeable([self._tree.alerts.get(number) for kind, number in self._table.targets if kind == "alert"])
 
     def split_targets(self) -> list[str]:
         """What is marked, else the alert or the cluster under the cursor."""

@@ -12,6 +12,7 @@ from noc_console.mirror import Dirty
 from noc_console.reading import Reading
 from noc_console.safe_text import Safe, safe_text
 from noc_console.screens.alert_acts import alert_copied, alert_matchers
+from noc_console.screens.anomaly_acts import AnomalyActs, judgeable
 from noc_console.screens.context_section import ContextSection
 from noc_console.screens.detail import DetailScreen, Section
 from noc_console.screens.detail_sections import (
@@ -34,11 +35,11 @@ from noc_console.widgets.piece import Line, Piece
 DUTY_SECONDS = 30.0
 
 
-class IncidentDetail(IncidentActs, DetailScreen):
+class IncidentDetail(AnomalyActs, IncidentActs, DetailScreen):
     """`number` is the incident's; n and N go on to the next one that waits, in place."""
 
-    SCOPES = ("incident", "alerts", "context")
-    BINDINGS = bindings_for("incident", "alerts", "context", "table")
+    SCOPES = ("incident", "alerts", "context", "anomaly")
+    BINDINGS = bindings_for("incident", "alerts", "context", "anomaly", "table")
 
     def __init__(self, view: ViewSpec, number: int, section: str) -> None:
         super().__init__(view, number, section)
@@ -137,6 +138,13 @@ class IncidentDetail(IncidentActs, DetailScreen):
 
     def split_targets(self) -> list[str]:
         return [f"alert:{number}" for number in sorted(self._alerts.table.marks)]
+
+    def anomaly_targets(self) -> list[str]:
+        """The alert under the cursor or the marked ones while the alerts are in front, else an only alert."""
+        alerts, table = self._alerts.alerts, self._alerts.table
+        if self.section is self._alerts:
+            return judgeable([alerts.get(number) for number in table.targets])
+        return judgeable(list(alerts.values())) if len(alerts) == 1 else []
 
     def proposed_matchers(self) -> str:
         """Of the alert under the cursor while the alerts are in front, else of the incident."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import sin, tau
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 from data.nouns.baselines import Baseline
 from engine import pipeline
 from engine.ports import EnvelopeKind
+from engine.why import why_alert
 from tests.domain.timeline import World, event
+from tests.fakes.line import T0
 
 LABELS = {"site": "Depot", "device": "gw"}
 
@@ -92,3 +95,56 @@ def test_a_dropped_draft_leaves_the_threshold_as_it_was(alarmed: tuple[World, st
     assert detector(world).z(0) == pytest.approx(2.7)
     draft.drop()
     assert detector(world).z(0) == pytest.approx(3.0)
+
+
+def test_the_alert_itself_is_judged_and_its_reasons_say_so(alarmed: tuple[World, str]) -> None:
+    world, _ = alarmed
+    (alert,) = world.alerts("metric_anomaly")
+    result = world.act("judge_finding", f"alert:{alert.id}", verdict="false_alarm")
+    assert (result.changed, result.refused) == ((f"alert:{alert.id}",), {})
+    raised = _z(world)
+    (words,) = [one["words"] for one in why_alert(world.alerts("metric_anomaly")[0], {}, world.now) if _is_verdict(one)]
+    assert f"called a false alarm by ana: the threshold of its series rises from z 3.00 to z {raised:.2f}" in words
+    world.restart()
+    assert [_is_verdict(one) for one in why_alert(world.alerts("metric_anomaly")[0], {}, world.now)].count(True) == 1
+
+
+def test_the_other_verdict_takes_the_first_ones_move_back(alarmed: tuple[World, str]) -> None:
+    world, _ = alarmed
+    (alert,) = world.alerts("metric_anomaly")
+    world.act("judge_finding", f"alert:{alert.id}", verdict="false_alarm")
+    world.act("judge_finding", f"alert:{alert.id}", verdict="true_alarm")
+    assert _z(world) == pytest.approx(2.7), "as if it had been called true at once"
+    (baseline,) = [found for found in world.nouns("baselines") if found.alarms]
+    assert [one.false_alarm for one in baseline.verdicts] == [False]
+
+
+def test_what_was_called_false_no_longer_alarms_and_what_is_worse_does() -> None:
+    """Two worlds with the same samples: an excursion that comes again, and a day later one that is far worse."""
+    told: dict[bool, list[int]] = {}
+    for judges in (False, True):
+        world = fed(World(), 0, 301, {300: 57.5})
+        for alert in world.alerts("metric_anomaly") if judges else ():
+            assert not world.act("judge_finding", f"alert:{alert.id}", verdict="false_alarm").refused
+        counts = [len(world.nouns("anomalies"))]
+        for last, values in ((600, {590: 57.5}), (700, {690: 500.0})):
+            fed(world, following(world), last, values)
+            counts.append(len(world.nouns("anomalies")))
+        told[judges] = [after - before for before, after in pairwise(counts)]
+    assert told == {False: [1, 1], True: [0, 1]}
+
+
+def following(world: World) -> int:
+    """The number of the next sample."""
+    return int((world.now - T0).total_seconds() // 300) + 1
+
+
+def test_an_alert_of_something_else_has_no_threshold_to_move() -> None:
+    world = World()
+    alert = world.fire("x", name="metric_anomaly", annotations={"anomaly": "cpu/x/spike"})
+    result = world.act("judge_finding", f"alert:{alert.id}", verdict="false_alarm")
+    assert list(result.refused) == [f"alert:{alert.id}"] and not result.changed
+
+
+def _is_verdict(line: dict[str, Any]) -> bool:
+    return bool(line["code"] == "judged")
