@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from noc_console.actions import bindings_for, declare, register
 from noc_console.mirror import Dirty
 from noc_console.safe_text import Safe, safe_text
+from noc_console.screens.anomaly_acts import AnomalyActs
 from noc_console.screens.frame import FrameScreen
 from noc_console.screens.incident_acts import IncidentActs
 from noc_console.screens.metrics_list import WATCH, SeriesPane
@@ -34,9 +35,9 @@ register(
 )  # fmt: skip
 
 
-class MetricsScreen(IncidentActs, FrameScreen):
-    SCOPES = ("metrics",)
-    BINDINGS = bindings_for("metrics")
+class MetricsScreen(AnomalyActs, IncidentActs, FrameScreen):
+    SCOPES = ("metrics", "anomaly")
+    BINDINGS = bindings_for("metrics", "anomaly")
     WATCHES = (WATCH,)
     DEFAULT_CSS = """
     MetricsScreen #metrics-split { layout: vertical; height: 1fr; width: 1fr; }
@@ -119,6 +120,14 @@ class MetricsScreen(IncidentActs, FrameScreen):
         self.call_after_refresh(self._plot.read)
 
     # keys
+
+    def anomaly_targets(self) -> list[str]:
+        """The stretch under the cursor, else what goes on in the series under it, else in the one that is plotted."""
+        odd, table = self._stretches, self._list.table
+        if odd.table.has_focus:
+            return [f"anomaly:{odd.table.cursor}"] if odd.table.cursor in odd.found else []
+        going = self._list.going.get((table.cursor or "") if table.has_focus else self._plot.plotted)
+        return [f"anomaly:{going.id}"] if going is not None else []
 
     def do_app_back(self) -> None:
         """When narrow the list comes back first; else as everywhere."""
