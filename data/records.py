@@ -257,6 +257,7 @@ class Incident(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     root: AlertId
     client: str = ""
     owner: str = ""
+    pin_scrypt: str = ""
     ack: Ack | None = None
     acked_at: datetime | None = None
     due_at: datetime | None = None
@@ -425,7 +426,8 @@ class Pattern(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Token(Struct, frozen=True, kw_only=True, gc=False):
-    """An API token as stored: the secret only as SHA-256. `owner`: whose it is, "" = whom it is named for."""
+    """An API token as stored: the secret only as SHA-256. `owner`: whose it is, "" = whom it is named for.
+    `pin_scrypt`: the hash of the PIN that its approvals take, "" = none."""
 
     id: str
     tenant: TenantId

@@ -84,6 +84,19 @@ class Command(Struct, frozen=True, kw_only=True):
     targets: tuple[str, ...]
     params: dict[str, Any] = {}
     request: str = ""
+    #: A step-up's proof; the engine takes it off before it does anything with the act.
+    proof: str = ""
+
+
+#: The field of a Refused act that has to wait for `EngineClient.step_up`; and of one for whom no PIN was set.
+STEP_UP, NO_PIN = "step_up", "no_pin"
+
+
+class Proof(Struct, frozen=True, kw_only=True):
+    """A step-up: for `seconds` grave acts are taken with this `proof`, from the token that it was given to."""
+
+    proof: str
+    seconds: float
 
 
 class CommandResult(Struct, frozen=True, kw_only=True):
@@ -152,5 +165,8 @@ class EngineClient(Protocol):
         """Changes after `since` in order, in batches as committed; None = from now on."""
         ...
     async def command(self, command: Command) -> CommandResult: ...
+    async def step_up(self, pin: str) -> float:
+        """Confirm by PIN who this is: acts of the next seconds, which it returns, carry the proof by themselves."""
+        ...
     async def health(self) -> Health: ...
     async def close(self) -> None: ...

@@ -22,9 +22,10 @@ from data.records import Partition, TenantId
 from data.rollups import Recent, Series, Stored
 from data.scope import Scope
 from engine import answers
+from engine.acts import VERBS
 from engine.board import CommittedBoard
 from engine.bus import Bus, Watcher
-from engine.client import Command, CommandResult, Health, Page, Query, Refused, Resync, View
+from engine.client import Command, CommandResult, Health, Page, Proof, Query, Refused, Resync, View
 from engine.inbox import Inbox, Told
 from engine.ports import Clock, Envelope, EnvelopeKind, Receipt
 from engine.rejects import Morgue
@@ -32,6 +33,7 @@ from engine.reports.registry import REPORTS, ReportCache
 from engine.reports.registry import load as load_reports
 from engine.senders import SENT
 from engine.stages.apply import Asked
+from engine.step_up import StepUp
 
 Answer = Callable[[Any, Scope, Query], Awaitable[Page]]
 T = TypeVar("T")
@@ -82,6 +84,7 @@ class Desk:
         self.training: Any = None
         self.on_taken: Callable[[Envelope, Receipt], None] | None = None
         self._reports = ReportCache()
+        self.stepped = StepUp(reader.tokens, clock)
         self._receipts: OrderedDict[tuple[str, ...], CommandResult] = OrderedDict()
 
     @property
@@ -113,6 +116,9 @@ class Desk:
 
     def accepting(self) -> float | None:
         return self._inbox.accepting()
+
+    async def step_up(self, scope: Scope, pin: str) -> Proof:
+        return await self.stepped.confirm(scope, pin)
 
     async def health(self, scope: Scope) -> Health:
         return self._health(scope)
@@ -210,7 +216,12 @@ class Desk:
 
     async def command(self, scope: Scope, command: Command) -> CommandResult:
         """Raises Refused when nothing could be done as asked, Overloaded when nothing was taken."""
-        command = command if command.request else replace(command, request=str(uuid4()))
+        verb = VERBS.get(command.verb)
+        if verb is not None and verb.step_up:
+            require(scope, verb.capability)
+            await self.stepped.check(scope, command.proof)
+        # Neither the line nor the audit is to see the proof.
+        command = replace(command, request=command.request or str(uuid4()), proof="")
         if command.verb in Morgue.VERBS:
             require(scope, "noc:manage")
             return await self.morgue.act(self, scope, command)

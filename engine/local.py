@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from msgspec.json import Decoder
+from msgspec.structs import replace
 
 from data.records import Change
 from data.scope import Scope
@@ -21,15 +22,21 @@ class LocalClient:
     def __init__(self, service: Service, scope: Scope) -> None:
         self._service = service
         self._scope = scope
+        self._proof = ""
 
     async def query(self, query: Query) -> Page:
         return await self._service.query(self._scope, query)
 
     async def command(self, command: Command) -> CommandResult:
         try:
-            return await self._service.command(self._scope, command)
+            return await self._service.command(self._scope, replace(command, proof=self._proof))
         except Overloaded as error:
             raise Refused(str(error), remedy=f"try again in {error.retry_after:g} s", status=503) from error
+
+    async def step_up(self, pin: str) -> float:
+        found = await self._service.step_up(self._scope, pin)
+        self._proof = found.proof
+        return found.seconds
 
     async def health(self) -> Health:
         return await self._service.health(self._scope)

@@ -23,7 +23,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from data.nouns import NOUNS
 from data.records import Alert, Audit, Change, Cluster, Effect, Incident, Reject, Silence, TimelineEntry
-from engine.client import Command, CommandResult, Health, Page, Query, Refused, Resync, Unreachable, View
+from engine.client import Command, CommandResult, Health, Page, Proof, Query, Refused, Resync, Unreachable, View
 
 #: Seconds to wait for an answer; the engine cuts its own reads off sooner.
 ANSWER_SECONDS = 10.0
@@ -112,6 +112,7 @@ class RemoteClient:
             trust_env=False,
             follow_redirects=False,
         )
+        self._proof = ""
         self._feeds: set[ClientConnection] = set()
 
     async def query(self, query: Query) -> Page:
@@ -126,8 +127,17 @@ class RemoteClient:
         key = command.request or uuid4().hex
         body = {"verb": command.verb, "targets": command.targets, "params": command.params, "request": key}
         headers = {"content-type": "application/json", "idempotency-key": key}
+        if self._proof:
+            headers["step-up"] = self._proof
         found = await self._call("POST", "/api/v1/commands", content=msgspec.json.encode(body), headers=headers)
         return _decoded(msgspec.json.Decoder(CommandResult), found)
+
+    async def step_up(self, pin: str) -> float:
+        body, headers = msgspec.json.encode({"pin": pin}), {"content-type": "application/json"}
+        answer = await self._call("POST", "/api/v1/step-up", content=body, headers=headers)
+        found = _decoded(msgspec.json.Decoder(Proof), answer)
+        self._proof = found.proof
+        return found.seconds
 
     async def health(self) -> Health:
         found = _decoded(msgspec.json.Decoder(Health), await self._call("GET", "/api/v1/health"))

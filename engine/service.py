@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from data.records import Alert, AlertId, Change, Silence, TenantId
 from data.scope import Scope
-from engine.client import Command, CommandResult, Health, Page, Query, Resync, View
+from engine.client import Command, CommandResult, Health, Page, Proof, Query, Resync, View
 from engine.ports import Clock, Envelope, Receipt
 
 
@@ -69,6 +69,10 @@ class Service(Protocol):
 
     async def query(self, scope: Scope, query: Query) -> Page: ...
     async def command(self, scope: Scope, command: Command) -> CommandResult: ...
+    async def step_up(self, scope: Scope, pin: str) -> Proof:
+        """Confirm by PIN who asks; acts that take it are sent with the proof."""
+        ...
+
     async def health(self, scope: Scope) -> Health: ...
     async def subscribe(self, scope: Scope, view: View, since: int | None) -> Subscription: ...
     def accepting(self) -> float | None:

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct, field
 from data.records import Severity
 from engine.destinations import PORTS
 from engine.oncall.settings import OnCallSettings
-from engine.playbooks.settings import PlaybookSettings
+from engine.playbooks.settings import ApprovalSettings, PlaybookSettings
 from engine.secret import Secret
 from engine.training.settings import TrainingSettings
 
@@ -388,6 +388,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     inhibition: InhibitionSettings = field(default_factory=InhibitionSettings)
     notify: NotifySettings = field(default_factory=NotifySettings)
     playbooks: PlaybookSettings = field(default_factory=PlaybookSettings)
+    approvals: ApprovalSettings = field(default_factory=ApprovalSettings)
     oncall: OnCallSettings = field(default_factory=OnCallSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     console: ConsoleSettings = field(default_factory=ConsoleSettings)

@@ -158,6 +158,10 @@ class ThreadClient:
         inner = await self._client()
         return await self._engine.submit(inner.command(command))
 
+    async def step_up(self, pin: str) -> float:
+        inner = await self._client()
+        return await self._engine.submit(inner.step_up(pin))
+
     async def health(self) -> Health:
         inner = await self._client()
         return await self._engine.submit(inner.health())

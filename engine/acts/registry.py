@@ -16,7 +16,8 @@ from engine.client import Command, Refused
 
 
 class Verb(Struct, frozen=True, kw_only=True):
-    """`capability` is what the scope must hold; `kinds` are the targets it takes; `params` their struct."""
+    """`capability` is what the scope must hold; `kinds` are the targets it takes; `params` their struct. `step_up`: it
+    takes a PIN of whoever has one (`engine.step_up`)."""
 
     name: str
     capability: str
@@ -24,6 +25,7 @@ class Verb(Struct, frozen=True, kw_only=True):
     params: type[Struct]
     run: Callable[[Acting, Any], None]
     words: str
+    step_up: bool = False
 
 
 VERBS: dict[str, Verb] = {}
@@ -32,7 +34,7 @@ _NAMED = re.compile(r"field `([^`]*)`")
 
 
 def act(
-    name: str, *, capability: str, kinds: str, params: type[Struct]
+    name: str, *, capability: str, kinds: str, params: type[Struct], step_up: bool = False
 ) -> Callable[[Callable[[Acting, Any], None]], Callable[[Acting, Any], None]]:
     """Enter a function as the verb `name`; its docstring is the help text."""
 
@@ -44,6 +46,7 @@ def act(
             params=params,
             run=run,
             words=(run.__doc__ or "").strip().splitlines()[0],
+            step_up=step_up,
         )
         return run
 

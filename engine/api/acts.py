@@ -6,10 +6,10 @@ Owns the way from a request to a Command, and the check of the verb's capability
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from data.nouns import NOUN_OF_SUBJECT
@@ -20,6 +20,10 @@ from engine.api.routes import Handler
 from engine.api.signatures import delivery
 from engine.api.wire import Problem, Reply, Request, json_reply, not_found
 from engine.client import Command, CommandResult
+from engine.pins import MOST_CHARS
+
+#: Where the proof of a step-up is sent.
+PROOF_HEADER = b"step-up"
 
 #: Targets of one command.
 MAX_TARGETS = 1000
@@ -55,6 +59,12 @@ class CommandBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     targets: tuple[str, ...] = ()
     params: dict[str, Any] = {}
     request: str = ""
+
+
+class StepUpBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The PIN of the token that the request comes with."""
+
+    pin: Annotated[str, Meta(min_length=1, max_length=MOST_CHARS)]
 
 
 def capability_of(verb: str) -> str | None:
@@ -108,8 +118,14 @@ async def run(api: Api, request: Request, given: Command) -> CommandResult:
     for index, target in enumerate(targets):
         if not _TARGET.fullmatch(target):
             raise Problem(422, "No such target", field=f"targets[{index}]", remedy='send them like "incident:3"')
-    key = delivery(request.headers)
-    return await api.service.command(request.who, replace(given, request=key) if key else given)
+    key, proof = delivery(request.headers), request.header(PROOF_HEADER)
+    return await api.service.command(request.who, replace(given, request=key or given.request, proof=proof))
+
+
+async def step_up(api: Api, request: Request) -> Reply:
+    """The proof for a PIN: acts that take one carry it in the header Step-Up."""
+    body: StepUpBody = request.body
+    return json_reply(await api.service.step_up(request.who, body.pin))
 
 
 def _params(request: Request) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from typing import Any
 from data.nouns import NOUN_OF_SUBJECT, NOUNS
 from engine.acts import VERBS
 from engine.api import alertmanager, metrics, openapi, reads, webhooks
-from engine.api.acts import REJECT_VERBS, CommandBody, act, command, make
+from engine.api.acts import REJECT_VERBS, CommandBody, StepUpBody, act, command, make, step_up
 from engine.api.routes import PUBLIC, Handler, Route
-from engine.client import CommandResult, Health
+from engine.client import CommandResult, Health, Proof
 from engine.reports import REPORTS, load
 
 #: Kinds that have items, and what hangs on an item: (kind, "list" of rows or "about" it).
@@ -119,6 +119,16 @@ def _acts() -> Iterator[Route]:
         handler=command,
         body=CommandBody,
         out=CommandResult,
+    )
+    yield Route(
+        method="POST",
+        path="/api/v1/step-up",
+        # Whoever may look may say who he is; what a proof is good for, each verb's own capability decides.
+        capability="noc:view",
+        words="The proof for a PIN, for acts that take one (header Step-Up).",
+        handler=step_up,
+        body=StepUpBody,
+        out=Proof,
     )
     for name, verb in sorted(VERBS.items()):
         for subject in sorted(verb.kinds):

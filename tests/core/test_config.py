@@ -136,7 +136,7 @@ def test_a_secret_matches_only_itself() -> None:
 WRONG = [
     ("[engine]\nbatch_maxx = 1", "engine.batch_maxx", "did you mean engine.batch_max?"),
     ("[engin]\nname = 'x'", "engin", "did you mean engine?"),
-    ("[zzz]", "zzz", "known here: audit"),
+    ("[zzz]", "zzz", "known here: approvals, audit"),
     ("[fraud]\nx = 1", "fraud", "remove it"),
     ("[engine]\nbatch_max = 'many'", "engine.batch_max", "a whole number, 1 to 4096"),
     ("[engine]\nbatch_max = true", "engine.batch_max", "a whole number, 1 to 4096"),
