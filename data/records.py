@@ -257,7 +257,6 @@ class Incident(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     root: AlertId
     client: str = ""
     owner: str = ""
-    pin_scrypt: str = ""
     ack: Ack | None = None
     acked_at: datetime | None = None
     due_at: datetime | None = None
@@ -439,3 +438,4 @@ class Token(Struct, frozen=True, kw_only=True, gc=False):
     sites: tuple[str, ...] = ()
     revoked_at: datetime | None = None
     owner: str = ""
+    pin_scrypt: str = ""
