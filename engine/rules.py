@@ -107,6 +107,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     cap_alerts: int = 500
     cap_seconds: float = 86_400.0
     lateness_seconds: float = 600.0
+    answers_per_minute: int = 10
     recent_seconds: float = 3600.0
     flapping_window: int = 20
     flapping_on: float = 0.30
@@ -167,6 +168,7 @@ def compile_rules(settings: Any, method: Method | Streaming | None = None) -> Ru
         window_seconds=clustering.window_minutes * 60.0,
         cap_alerts=clustering.cap_alerts,
         cap_seconds=clustering.cap_hours * 3600.0,
+        answers_per_minute=settings.approvals.per_minute,
         flapping_window=flapping.window,
         flapping_on=flapping.on,
         flapping_off=flapping.off,

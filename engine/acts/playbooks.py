@@ -200,6 +200,11 @@ def switch(acting: Acting, params: SwitchParams) -> None:
         raise Refused("turning it off takes playbook:approve", field="on", remedy="ask for the role", status=403)
     if acting.scope.sites is not None:
         raise Refused("it stops the playbooks of all sites", remedy="ask somebody who sees all sites", status=403)
+    if not params.on:  # to stop them is never too soon
+        try:
+            approvals.note_answer(draft, acting.person)
+        except approvals.NotAllowed as error:
+            raise Refused(str(error), remedy="wait a minute", status=429) from error
     record = KillSwitch(
         tenant=draft.tenant,
         id=KILL_SWITCH,

@@ -16,8 +16,6 @@ from data.nouns.playbooks import Approval, Execution, Policy, StepRun, Vote, key
 from engine.book import Draft
 from engine.reasons import ReasonCode
 
-#: Answers that one person gives within a minute.
-MOST_PER_MINUTE = 10
 _RECENT = "playbooks.answers"
 _MINUTE = timedelta(minutes=1)
 
@@ -110,8 +108,8 @@ def note_answer(draft: Draft, person: str) -> None:
     recent = draft.derived(_RECENT)
     key = (draft.tenant, key_of(person))
     within = tuple(at for at in recent.get(key, ()) if at > draft.now - _MINUTE)
-    if len(within) >= MOST_PER_MINUTE:
-        raise NotAllowed(f"more than {MOST_PER_MINUTE} answers in a minute")
+    if len(within) >= draft.rules.answers_per_minute:
+        raise NotAllowed(f"more than {draft.rules.answers_per_minute} answers in a minute")
     draft.set(recent, key, (*within, draft.now))
 
 

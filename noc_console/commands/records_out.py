@@ -27,7 +27,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "silences": ("id", "matchers", "ends_at", "created_by", "comment"),
     "events": ("seq", "at", "kind", "subject", "site", "reason"),
     "audits": ("seq", "at", "actor", "verb", "subject", "outcome"),
-    "tokens": ("id", "name", "capabilities", "sites", "expires_at", "revoked_at"),
+    "tokens": ("id", "name", "capabilities", "sites", "pin", "expires_at", "revoked_at"),
     "rejects": ("id", "at", "source", "field", "reason", "remedy"),
 }
 
