@@ -51,6 +51,18 @@ def test_a_tick_scores_a_bounded_number_and_a_round_reaches_all() -> None:
     assert before == 1000
 
 
+def test_a_clock_that_runs_fast_sees_more_on_each_tick() -> None:
+    seen = {}
+    for seconds in (1.0, 60.0):
+        world = crowded(500)
+        tick(world)
+        before = len(waiting(world))
+        world.later(seconds - 1.0)
+        tick(world)
+        seen[seconds] = len(waiting(world)) - before
+    assert 0 < seen[60.0] <= rounds.CATCH_UP * (seen[1.0] + 1) and seen[60.0] > 3 * seen[1.0]
+
+
 def test_a_draft_that_is_dropped_leaves_the_round_where_it_was() -> None:
     world = crowded(200)
     tick(world)
