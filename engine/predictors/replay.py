@@ -19,7 +19,7 @@ from engine.domain import devices, registry, tickets
 from engine.domain.events import DomainEvent
 from engine.formats.cloudevents import FORMAT
 from engine.ports import Received
-from engine.predictors import tracking
+from engine.predictors import tracking, waiting
 from engine.predictors.catalogue import PREDICTORS
 from engine.predictors.predictor import Predictor
 from engine.rules import Rules
@@ -63,6 +63,7 @@ class Replay:
         for key in tracking.ended(draft):
             if key[1] == of.name:
                 tracking.settle(draft, of, key)
+        waiting.keep_nothing(draft)
         self.keep(draft)
         return [record for record in draft.nouns.values() if isinstance(record, PredictionExample)]
 

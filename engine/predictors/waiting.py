@@ -66,22 +66,36 @@ def drop(draft: Draft, key: Key) -> None:
         _touch(draft, place)
 
 
-def _touch(draft: Draft, place: Place, *keys: Key) -> None:
-    touched = draft.derived(_TOUCHED)
-    draft.set(touched, place, (*touched.get(place, ()), *keys))
+def _touch(draft: Draft, place: Place, key: Key | None = None) -> None:
+    """A record is to be written again; `key` is new in it."""
+    draft.set(draft.derived(_TOUCHED), (place, key), None)
 
 
 def keep(draft: Draft, predictors: Mapping[Foretold, Predictor]) -> None:
     """Write the records that this draft has changed; they are part of its commit."""
-    touched, homes, members = draft.derived(_TOUCHED), draft.derived(_HOMES), draft.derived(_MEMBERS)
-    for place, added in list(touched.items()):
+    homes, members = draft.derived(_HOMES), draft.derived(_MEMBERS)
+    for place, added in _taken(draft).items():
         keys = [key for key in dict.fromkeys((*members.get(place, ()), *added)) if homes.get(key) == place]
         if keys:
             draft.set(members, place, tuple(keys))
         else:
             draft.discard(members, place)
-        draft.discard(touched, place)
         _write(draft, place, keys, predictors)
+
+
+def keep_nothing(draft: Draft) -> None:
+    """For a Book that is never stored."""
+    _taken(draft)
+
+
+def _taken(draft: Draft) -> dict[Place, list[Key]]:
+    """The records that were touched, each with what is new in it; they are not touched any longer."""
+    found: dict[Place, list[Key]] = {}
+    touched = draft.derived(_TOUCHED)
+    for place, key in list(touched):
+        found.setdefault(place, []).extend([key] if key is not None else ())
+        draft.discard(touched, (place, key))
+    return found
 
 
 def _write(draft: Draft, place: Place, keys: list[Key], predictors: Mapping[Foretold, Predictor]) -> None:
