@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from data.nouns.playbooks import Approval, Execution, StepRun
+from data.records import DEFAULT_TENANT, TenantId
 from engine.book import Draft
 from engine.playbooks.actions import Act, Done, Failed, Idempotency, Planned, StepAction
 from engine.playbooks.library import Library, library
@@ -79,17 +80,17 @@ ACTIONS: dict[str, StepAction] = {
 }
 
 
-def playbook(text: str, actions: Mapping[str, StepAction] = ACTIONS) -> Library:
-    loaded = load("test.yaml", text, actions)
-    return library({loaded.definition.name: loaded}, actions)
+def playbook(*texts: str, actions: Mapping[str, StepAction] = ACTIONS) -> Library:
+    found = [load("test.yaml", text, actions) for text in texts]
+    return library({loaded.definition.name: loaded for loaded in found}, actions)
 
 
 class World:
     """`acted` are the acts that were done outside: (action or "undo", key). `script` answers an act by its step's name:
     a Failed is raised; "crash" kills the runner after the act; "lost" kills it before."""
 
-    def __init__(self, text: str, actions: Mapping[str, StepAction] = ACTIONS) -> None:
-        self.line = Line(rules=Rules(playbooks=playbook(text, actions)))
+    def __init__(self, *texts: str, actions: Mapping[str, StepAction] = ACTIONS) -> None:
+        self.line = Line(rules=Rules(playbooks=playbook(*texts, actions=actions)))
         self.acted: list[tuple[str, str]] = []
         self.script: dict[str, list[Any]] = {}
         self.taken: set[str] = set()
@@ -114,8 +115,8 @@ class World:
 
     # -- driving
 
-    def result(self, payload: Any) -> Any:
-        (found,) = self.line.put(self.line.envelope(EnvelopeKind.RESULT, payload))
+    def result(self, payload: Any, tenant: TenantId = DEFAULT_TENANT) -> Any:
+        (found,) = self.line.put(self.line.envelope(EnvelopeKind.RESULT, payload, tenant=tenant))
         return found
 
     def waiting(self) -> list[str]:
@@ -141,7 +142,7 @@ class World:
     def begin(self, key: str) -> None:
         effect = self.line.store.effects[key]
         said = StepStarting(**effect.params, runner=f"runner-{self.runner}")
-        answer = self.result(said)
+        answer = self.result(said, effect.tenant)
         self.taken.add(key)
         if isinstance(answer, Go):
             self.act(said, answer)
@@ -162,7 +163,7 @@ class World:
             ended = replace(ended, done=False, error=str(told), again=again, unseen=told.unseen)
         elif isinstance(told, dict):
             ended = replace(ended, output=told)
-        self.result(ended)
+        self.result(ended, go.act.tenant)
 
     def crash(self) -> World:
         """The process dies and another begins on what was committed."""
