@@ -51,7 +51,7 @@ class Part:
         self._all = everything
         self._width = len(strikes)
         self._strikes = [
-            (place, strike.thresholds, strike.remains, strike.missing)
+            (place, strike.thresholds.tolist(), strike.remains, strike.missing)  # a list is searched faster
             for place, strike in enumerate(strikes)
             if strike is not None
         ]
@@ -121,7 +121,7 @@ class Trees:
             if len(values) != self._width:
                 raise ValueError(f"{len(values)} values for {self._width} features")
             return self._walk(values)
-        return self._sum(self._whole.left(row))
+        return self.margin_of(self._whole.left(row))
 
     def part(self, names: Sequence[str]) -> Part | None:
         """What scores these columns alone, in this order; None for an ensemble that is walked node by node."""
@@ -130,11 +130,12 @@ class Trees:
         known = {self.features[strike.feature]: strike for strike in self._strikes}
         return Part(self._all, [known.get(name) for name in names])
 
-    def answer_of(self, left: int) -> float:
-        """The answer of a row of which all parts together leave these leaves. Raises ModelRefused."""
-        return self._answer(self._sum(left))
+    def answer_to(self, margin: float) -> float:
+        """What a row with this margin is answered. Raises ModelRefused."""
+        return self._answer(margin)
 
-    def _sum(self, left: int) -> float:
+    def margin_of(self, left: int) -> float:
+        """The margin of a row of which all parts together leave these leaves."""
         if self._by_byte:
             return self._ensemble.base + sum(map(getitem, self._by_byte, left.to_bytes(self._bytes, "little")))
         fields = memoryview(left.to_bytes(self._bytes, "little")).cast(self._code)

@@ -55,6 +55,8 @@ def steps_to(alert: Alert, chain: tuple[str, ...]) -> tuple[tuple[str, float], .
     if not alert.entity:
         return ()
     found = [("e:" + alert.entity, 0.0), (UNDER + alert.entity, 1.0)]
+    if not chain:
+        return tuple(found)
     for steps, entity in enumerate(chain, 1):
         found.append(("e:" + entity, float(steps)))
         if steps < FAR:

@@ -66,48 +66,54 @@ def note(draft: Draft, alert: Alert, words: tuple[str, ...]) -> Noted:
     types, places, whole = draft.derived(TYPES), draft.derived(PLACES), draft.derived(WHOLE)
     total, of_type, at_place = whole.get(tenant, 0), (tenant, name), (tenant, alert.site)
     known: tuple[int, float] | None = types.get(of_type)
-    seen, last = known if known is not None else (0, at - NEVER_SECONDS)
-    before: Place | None = places.get(at_place)
-    place = before if before is not None else Place(at - NEVER_SECONDS, 0.0, 0, at, ())
+    place: Place | None = places.get(at_place)
+    noted = _judged(at, total, known, place)
+    draft.exchange(whole, tenant, total + 1, total or None)
+    if known is None:
+        _make_room(draft, TYPES, types)
+        _learn_words(draft, tenant, words)
+        draft.exchange(types, of_type, (1, at), None)
+    else:
+        draft.exchange(types, of_type, (known[0] + 1, at if at > known[1] else known[1]), known)
+    if place is None:
+        _make_room(draft, PLACES, places)
+        draft.exchange(places, at_place, Place(at, 1.0, 1, at, ((name, at),)), None)
+        return noted
+    since = at - TOGETHER_SECONDS
+    late = [one for one in place.recent if one[0] != name and one[1] >= since]
+    if late:
+        _count(draft, of_type, late)
+    late.append((name, at))
+    found = Place(
+        at if at > place.at else place.at,
+        noted.burst + 1.0,
+        place.alerts + 1,
+        at if at < place.first else place.first,
+        tuple(late[-_RECENT:]),
+    )
+    draft.exchange(places, at_place, found, place)
+    return noted
+
+
+def _judged(at: float, total: int, known: tuple[int, float] | None, place: Place | None) -> Noted:
+    if known is None:
+        seen, since_type = 0, NEVER_SECONDS
+    else:
+        seen, since_type = known[0], at - known[1] if at > known[1] else 0.0
+    surprise = -log((seen + 0.5) / (total + 1))
+    if place is None:
+        return Noted(at, seen, surprise, since_type, NEVER_SECONDS, 0.0, 0.0)
     since = at - place.at if at > place.at else 0.0
-    burst = place.burst * exp(-since / BURST_SECONDS) if place.burst else 0.0
-    noted = Noted(
+    length = at - place.first
+    return Noted(
         at,
         seen,
-        -log((seen + 0.5) / (total + 1)),
-        NEVER_SECONDS if known is None else max(0.0, at - last),
+        surprise,
+        since_type,
         since,
-        burst,
-        place.alerts * BURST_SECONDS / max(BURST_SECONDS, at - place.first),
+        place.burst * exp(-since / BURST_SECONDS) if since else place.burst,
+        place.alerts * BURST_SECONDS / length if length > BURST_SECONDS else float(place.alerts),
     )
-    draft.exchange(whole, tenant, total + 1, total or None)
-    _enter(draft, TYPES, types, of_type, (seen + 1, at if at > last else last), known)
-    late = [one for one in place.recent if one[0] != name and at - one[1] <= TOGETHER_SECONDS]
-    if late:
-        mine = _partners(draft, tenant, name)
-        for other, _ in late:
-            _count(draft, mine, other)
-            _count(draft, _partners(draft, tenant, other), name)
-    _enter(
-        draft,
-        PLACES,
-        places,
-        at_place,
-        Place(
-            at if at > place.at else place.at,
-            burst + 1.0,
-            place.alerts + 1,
-            at if at < place.first else place.first,
-            (*late, (name, at))[-_RECENT:],
-        ),
-        before,
-    )
-    if not seen:
-        table = draft.derived(WORDS)
-        for word in words:
-            count = table.get((tenant, word))
-            _enter(draft, WORDS, table, (tenant, word), 1 if count is None else count + 1, count)
-    return noted
 
 
 def weights(draft: Draft, alert: Alert, words: tuple[str, ...]) -> list[float]:
@@ -121,50 +127,83 @@ def weights(draft: Draft, alert: Alert, words: tuple[str, ...]) -> list[float]:
 class Together:
     """How much oftener than by chance the type of an alert and others came together: ln(1 + lift), 0 when unknown."""
 
+    __slots__ = ("_known", "_name", "_own", "_partners", "_tenant", "_types", "_whole")
+
     def __init__(self, draft: Draft, alert: Alert) -> None:
-        self._draft, self._tenant = draft, alert.tenant
-        self._partners: dict[str, int] = draft.derived(PAIRS).get((alert.tenant, alert.name)) or {}
-        self._types = draft.derived(TYPES) if self._partners else {}
-        self._own = self._types.get((alert.tenant, alert.name), (0, 0.0))[0]
-        self._total = draft.derived(WHOLE).get(alert.tenant, 0)
+        self._tenant, self._name = alert.tenant, alert.name
+        self._partners: dict[str, int] = draft.derived(PAIRS).get((alert.tenant, alert.name), _NONE)
+        if self._partners:
+            self._types, self._whole = draft.derived(TYPES), draft.derived(WHOLE).get(alert.tenant, 0)
+            self._own = self._types.get((alert.tenant, alert.name), _UNKNOWN)[0]
         self._known: dict[str, float] = {}
 
     def most(self, names: Sequence[str]) -> float:
         """Of these types the most. Candidates share most of theirs: each is worked out once."""
-        if not self._partners:
+        partners = self._partners
+        if not partners:
             return 0.0
-        most, partners, known = 0.0, self._partners, self._known
+        most, known = 0.0, self._known
         for name in names[:_NAMES_LOOKED_AT]:
-            both = partners.get(name, 0)
-            if both > 1:
+            if name in partners:
                 found = known.get(name)
                 if found is None:
-                    others = self._types.get((self._tenant, name), (1, 0.0))[0]
-                    found = known[name] = log(1.0 + both * self._total / max(1, self._own * others))
+                    found = known[name] = self._lift(name, partners[name])
                 most = max(most, found)
         return most
 
+    def _lift(self, name: str, both: int) -> float:
+        if both < _FEWEST_TOGETHER:
+            return 0.0
+        others = self._types.get((self._tenant, name), (1, 0.0))[0]
+        return log(1.0 + both * self._whole / max(1, self._own * others))
 
-def _partners(draft: Draft, tenant: TenantId, name: str) -> dict[str, int]:
-    pairs = draft.derived(PAIRS)
-    found: dict[str, int] | None = pairs.get((tenant, name))
-    if found is None:
-        found = {}
-        _enter(draft, PAIRS, pairs, (tenant, name), found, None)
+
+_NONE: dict[str, int] = {}
+_UNKNOWN = (0, 0.0)
+_FEWEST_TOGETHER = 2
+
+
+def _count(draft: Draft, of_type: tuple[TenantId, str], late: Sequence[tuple[str, float]]) -> None:
+    """In the rows of both."""
+    pairs, (tenant, name) = draft.derived(PAIRS), of_type
+    mine: dict[str, int] | None = pairs.get(of_type)
+    if mine is None:
+        mine = _partners(draft, pairs, of_type)
+    for other, _ in late:
+        _add(draft, mine, other)
+        theirs: dict[str, int] | None = pairs.get((tenant, other))
+        _add(draft, _partners(draft, pairs, (tenant, other)) if theirs is None else theirs, name)
+
+
+def _partners(draft: Draft, pairs: dict[Any, dict[str, int]], of_type: tuple[TenantId, str]) -> dict[str, int]:
+    """A row for a type that has none."""
+    found: dict[str, int] = {}
+    _make_room(draft, PAIRS, pairs)
+    draft.exchange(pairs, of_type, found, None)
     return found
 
 
-def _count(draft: Draft, partners: dict[str, int], other: str) -> None:
+def _add(draft: Draft, partners: dict[str, int], other: str) -> None:
     count = partners.get(other)
-    if count is None and len(partners) >= PARTNERS_MOST:
-        draft.discard(partners, next(iter(partners)))
-    draft.exchange(partners, other, 1 if count is None else count + 1, count)
+    if count is None:
+        if len(partners) >= PARTNERS_MOST:
+            draft.discard(partners, next(iter(partners)))
+        draft.exchange(partners, other, 1, None)
+    else:
+        draft.exchange(partners, other, count + 1, count)
 
 
-def _enter(  # noqa: PLR0917 - the write in parts, on the hot path
-    draft: Draft, name: str, table: dict[Any, Any], key: Any, value: Any, old: Any
-) -> None:
-    """`old` is what is there, None = nothing."""
-    if old is None and len(table) >= LIMITS[name]:
+def _learn_words(draft: Draft, tenant: TenantId, words: tuple[str, ...]) -> None:
+    """Once per type: how many types have each word."""
+    table = draft.derived(WORDS)
+    for word in words:
+        count = table.get((tenant, word))
+        if count is None:
+            _make_room(draft, WORDS, table)
+        draft.exchange(table, (tenant, word), (count or 0) + 1, count)
+
+
+def _make_room(draft: Draft, name: str, table: dict[Any, Any]) -> None:
+    """For one more."""
+    if len(table) >= LIMITS[name]:
         draft.discard(table, next(iter(table)))
-    draft.exchange(table, key, value, old)

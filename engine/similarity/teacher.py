@@ -30,13 +30,15 @@ _NEVER = 2.0
 
 
 class Pair(NamedTuple):
-    """One row of `figures.FEATURES`, whether it is the same incident, its weight, cosine's score, and the time."""
+    """One row of `figures.FEATURES`, whether it is the same incident, its weight, cosine's score, the time, and whether
+    nothing ties the two (`Columns.apart`)."""
 
     row: Sequence[float]
     same: bool
     weight: float
     cosine: float
     at: float
+    apart: bool = False
 
 
 class Teacher(Streaming):
@@ -58,16 +60,18 @@ class Teacher(Streaming):
         return tokens_of(draft, alert)
 
     def rank_in(self, draft: Draft, alert: Alert, vector: Vector, candidates: Iterator[Candidate]) -> Ranking:
-        noted = stream.note(draft, alert, tuple(token for token in vector.tokens if token[:2] == "w:"))
+        words = tuple(token for token in vector.tokens if token[:2] == "w:")
+        noted = stream.note(draft, alert, words)
         mine = self._truth.get(alert.key, "")
-        columns = Columns(draft, alert, vector, noted)
+        columns = Columns(draft, alert, words, noted)
         best: Match | None = None
         second: Match | None = None
         tried = 0
         for candidate in candidates:
             tried += 1
             pair = self._pair(alert, mine, candidate, columns.row(candidate), vector)
-            self.pairs.append(pair._replace(row=array("f", pair.row), at=noted.at))
+            apart = columns.apart(candidate)
+            self.pairs.append(pair._replace(row=array("f", pair.row), at=noted.at, apart=apart))
             score = float(pair.same) if self._explore is None else self._explore.score_one(pair.row)
             best, second = ranked(Match(candidate.cluster, score, candidate.gap), best, second)
         joined = best.cluster if best is not None and best.score >= self._join_at else None

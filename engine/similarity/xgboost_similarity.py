@@ -12,7 +12,8 @@ XGBoost itself is never imported here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -24,7 +25,7 @@ from engine.models.serving import Models
 from engine.similarity import figures, keeping, links, stream
 from engine.similarity.figures import HOT, Columns
 from engine.similarity.instead import Instead
-from engine.similarity.method import Candidate, Facts, Kind, Match, Ranking, Streaming, ranked
+from engine.similarity.method import Candidate, Facts, Kind, Match, Ranking, Streaming
 
 if TYPE_CHECKING:
     from engine.book import Draft
@@ -42,16 +43,23 @@ CERTAIN = 0.9
 UNDER_WAY_SECONDS = 3600.0
 #: More alike than this is not said of two types: they are never folded into one line.
 _NEVER = 2.0
+#: The fact of a manifest that becomes `apart_most`.
+APART_MOST = "apart_most"
+
+#: Margin, minus the cluster's number (of equals the older is better), candidate, values of `figures.PAIRED`.
+_Scored = tuple[float, int, Candidate, list[float]]
 
 
 class XgboostSimilarity(Streaming):
-    """`join_at`: the probability from which an alert joins, chosen at training."""
+    """`join_at`: the probability from which an alert joins, chosen at training. `apart_most`: the most that the model
+    gave to pairs of what it was fit on that nothing ties (`Columns.apart`); below `join_at`, such are not scored."""
 
     name = NAME
 
-    def __init__(self, trees: Trees, join_at: float) -> None:
+    def __init__(self, trees: Trees, join_at: float, apart_most: float = 1.0) -> None:
         self._trees, self._join_at = trees, join_at
         self._own, self._paired = trees.part(figures.OWN), trees.part(figures.PAIRED)
+        self._passes_over = apart_most < join_at
         #: Why the model is no longer asked, "" while it is: it failed in use, and cosine stands in.
         self.trouble = ""
 
@@ -60,60 +68,71 @@ class XgboostSimilarity(Streaming):
 
     def rank_in(self, draft: Draft, alert: Alert, vector: Vector, candidates: Iterator[Candidate]) -> Ranking:
         keeping.ensure(draft)
-        noted = stream.note(draft, alert, tuple([token for token in vector.tokens if token[:2] == "w:"]))
+        words = tuple([token for token in vector.tokens if token[:2] == "w:"])
+        noted = stream.note(draft, alert, words)
         first = next(candidates, None)
         if first is None:
             marks = figures.marks(None, alert, noted, links.above(draft, alert))
             return Ranking(None, None, 0, self._join_at, _NEVER, {}, marks)
         if first.twin and alert.site and first.gap <= TWIN_SECONDS and not self._under_way(draft, alert, first, noted):
             return self._twin(draft, alert, first, noted)
-        columns = Columns(draft, alert, vector, noted)
-        offered = [first]
-        scores = self._score(columns, offered)
-        if scores and not (first.twin and scores[0] >= CERTAIN):
-            others = list(candidates)
-            offered += others
-            scores += self._score(columns, others)
-        if len(scores) < len(offered):
-            if len(offered) == 1:
-                offered += candidates
-            marks = figures.marks(None, alert, noted)
-            found = Instead(self.trouble).rank(alert, vector, iter(offered), draft.rules)
-            return replace(found, marks=marks)
-        best: Match | None = None
-        second: Match | None = None
-        chosen = first
-        for candidate, score in zip(offered, scores, strict=True):
-            match = Match(candidate.cluster, score, candidate.gap)
-            best, second = ranked(match, best, second)
-            if best is match:
-                chosen = candidate
-        assert best is not None
-        row = columns.row(chosen)
-        joins = best.score >= self._join_at
+        offered: list[Candidate] = [first]
+        columns = Columns(draft, alert, words, noted)
+        scored = self._score(columns, offered, candidates)
+        if self.trouble:
+            found = Instead(self.trouble).rank(alert, vector, chain(offered, candidates), draft.rules)
+            return replace(found, marks=figures.marks(None, alert, noted))
+        if not scored:
+            marks = figures.marks(None, alert, noted, columns.chain)
+            return Ranking(None, None, 0, self._join_at, _NEVER, {}, marks)
+        return self._ranking(draft, alert, noted, columns, scored)
+
+    def _ranking(
+        self, draft: Draft, alert: Alert, noted: stream.Noted, columns: Columns, scored: list[_Scored]
+    ) -> Ranking:
+        if len(scored) > 1:
+            scored.sort(reverse=True)
+        margin, _, best, pair = scored[0]
+        score = self._trees.answer_to(margin)
+        second = None
+        if len(scored) > 1:
+            second = Match(scored[1][2].cluster, self._trees.answer_to(scored[1][0]), scored[1][2].gap)
+        row = columns.whole(pair)
         return Ranking(
-            best,
+            Match(best.cluster, score, best.gap),
             second,
-            len(offered),
+            len(scored),
             self._join_at,
             draft.rules.suppress_above if row[_SAME_TYPE] > 0 else _NEVER,
-            {**figures.telling(row)},
-            figures.marks(best.cluster if joins else None, alert, noted, columns.chain),
+            figures.telling(row),  # type: ignore[arg-type]  # a dict of facts that happen to be numbers
+            figures.marks(best.cluster if score >= self._join_at else None, alert, noted, columns.chain),
         )
 
-    def _score(self, columns: Columns, offered: Sequence[Candidate]) -> list[float]:
-        """A probability for each candidate; [] when the model fails, now and from then on."""
+    def _score(self, columns: Columns, offered: list[Candidate], more: Iterator[Candidate]) -> list[_Scored]:
+        """Those that may hold the alert. What was looked at is in `offered` then. Where the model fails, now and from
+        then on, `trouble` says why."""
         if self.trouble:
             return []
+        first, scored, trees = offered[0], [], self._trees
         try:
-            if self._own is None or self._paired is None:
-                return self._trees.score([columns.row(candidate) for candidate in offered])
-            own = self._own.left(columns.own)
-            left_by, answer = self._paired.left, self._trees.answer_of
-            return [answer(own & left_by(columns.pair(candidate))) for candidate in offered]
+            whole = self._paired is None or self._own is None
+            own = 0 if whole else self._own.left(columns.own)  # type: ignore[union-attr]
+            for one in chain((first,), more):
+                if one is not first:
+                    offered.append(one)
+                if self._passes_over and columns.apart(one):
+                    continue
+                pair = columns.pair(one)
+                if whole:
+                    margin = trees.margin(columns.whole(pair))
+                else:
+                    margin = trees.margin_of(own & self._paired.left(pair))  # type: ignore[union-attr]
+                scored.append((margin, -one.cluster.id, one, pair))
+                if one is first and one.twin and trees.answer_to(margin) >= CERTAIN:
+                    break
         except ModelRefused as error:
             self.trouble = str(error)
-            return []
+        return scored
 
     def _twin(self, draft: Draft, alert: Alert, first: Candidate, noted: stream.Noted) -> Ranking:
         same = "e:" + alert.entity in first.cluster.centroid
@@ -148,7 +167,8 @@ def of(models: Models) -> XgboostSimilarity:
     if served is None or served.manifest.features != figures.FEATURES:
         why = models.troubles.get(MODEL, "no model of it is here")
         raise ValueError(f"clustering.method {NAME}: {why}; `noc-console train clustering` makes one")
-    return XgboostSimilarity(served.trees, served.manifest.threshold or 0.5)
+    most = served.manifest.facts.get(APART_MOST, 1.0)
+    return XgboostSimilarity(served.trees, served.manifest.threshold or 0.5, float(most))
 
 
 def make() -> XgboostSimilarity:

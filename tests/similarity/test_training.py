@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,9 @@ from engine.similarity.causation import Network, Occurrence
 from engine.similarity.cosine import Cosine
 from engine.similarity.recording import Line, read, replay
 from engine.similarity.scratch import Scratch
+from engine.similarity.teacher import Pair
 from engine.similarity.topology import Topology
+from engine.similarity.xgboost_similarity import APART_MOST
 from noc_console.commands.root import cli
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -59,6 +61,47 @@ def test_a_challenger_is_judged_beside_cosine_and_the_champion(tmp_path: Path, m
     again = training.train([small(1)], what="a test", now=NOW, champion=served.trees)
     assert again.champion is not None
     assert again.offer.champion_score == again.champion["average_precision"]
+
+
+def pairs_apart(count: int, same: bool) -> list[Pair]:
+    row = [0.0] * len(figures.FEATURES)
+    return [Pair(row, same and not number, 1.0, 0.0, 0.0, apart=True) for number in range(count)]
+
+
+class Fitted:
+    def predict(self, rows: list[list[float]]) -> list[float]:
+        return [0.001 * number / len(rows) for number in range(len(rows))]
+
+
+@pytest.mark.parametrize(("count", "same", "known"), [(2000, False, True), (2000, True, False), (20, False, False)])
+def test_what_nothing_ties_is_passed_over_only_where_many_were_seen_and_none_the_same(
+    count: int, same: bool, known: bool
+) -> None:
+    facts = training.apart_facts(pairs_apart(count, same), Fitted(), ())
+    assert (APART_MOST in facts) is known
+
+
+def test_a_hundred_pairs_teach_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two types that always come together, and a third that never belongs to them."""
+    monkeypatch.setattr(training, "_SCENARIOS", ())
+    kinds = (("pump", "PumpStopped", "pump stopped"), ("desk", "Complaint", "smells"), ("badge", "BadgeLost", "lost"))
+    lines = [
+        Line(
+            {
+                "name": name,
+                "title": title,
+                "site": f"plant {number % 4}",
+                "host": f"{kind}-{number}",
+                "startsAt": (NOW + timedelta(seconds=8000 * number + 30 * late)).isoformat(),
+                "dedup_key": f"{kind} {number}",
+            },
+            "" if kind == "badge" else f"trouble {number}",
+        )
+        for number in range(27)
+        for late, (kind, name, title) in enumerate(kinds)
+    ]
+    found = training.train([lines], what="a test", now=NOW)
+    assert found.metrics["average_precision"] > max(0.9, found.baseline["average_precision"])
 
 
 def test_too_little_truth_is_refused() -> None:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from data.nouns.world import Device
 from data.records import DEFAULT_TENANT, Severity
 from engine.models.refused import ModelRefused
-from engine.models.registry import Registry
+from engine.models.registry import SHIPPED, Registry
 from engine.models.serving import Models
 from engine.ports import EnvelopeKind
 from engine.reason_words import reason_words
@@ -135,7 +135,7 @@ class Failing:
     def part(self, names: Any) -> None:
         return None
 
-    def score(self, rows: Any) -> list[float]:
+    def margin(self, row: Any) -> float:
         raise ModelRefused("nan", "the model's answer is not a number")
 
 
@@ -157,6 +157,21 @@ def test_a_missing_model_is_cosine_with_a_banner(tmp_path: Path) -> None:
     assert "fallback" in line.fire("a").why[-1].facts
     assert any("clustering" in banner for banner in models.banners())
     assert chosen("cosine", Models(Registry(tmp_path))).name == "cosine"
+
+
+def test_what_nothing_ties_is_not_scored_unless_the_model_may_join_it() -> None:
+    served = Models(Registry(SHIPPED)).serve("clustering")
+    assert served is not None and served.manifest.facts["apart_most"] < 0.3
+    said = {}
+    for most in (0.1, 1.0):
+        line = Line(Rules(method=XgboostSimilarity(served.trees, 0.3, most)))
+        line.fire("there", site="North", entity="one")
+        line.at(400).fire("same entity", site="South", entity="one")
+        said[most] = (
+            line.at(800).fire("apart", site="West", entity="two").why[-1].facts["tried"],
+            line.alert("same entity").why[-1].facts.get("tried", 1),
+        )
+    assert said == {0.1: (0, 1), 1.0: (2, 1)}
 
 
 def test_an_unknown_method_is_an_error(tmp_path: Path) -> None:
