@@ -24,7 +24,7 @@ from noc_console.bell import Bell
 from noc_console.clipboard import copy
 from noc_console.clock import Clock
 from noc_console.console_keys import ConsoleKeys
-from noc_console.desk import Desk, Options
+from noc_console.desk import Confirm, Desk, Options
 from noc_console.feed import HEALTH_SECONDS, EngineFailed, Feed
 from noc_console.glyphs import glyphs_for
 from noc_console.hangup import HangUp
@@ -74,6 +74,7 @@ class ConsoleApp(ConsoleKeys, inherit_bindings=False):
         self.desk = Desk(client, clock, options, glyphs_for(encoding, options.ascii))
         self.desk.saved_views = dict(self.restored.views)
         self.desk.say, self.desk.ask = self._say, self._ask
+        self.desk.ask_pin = self._ask_pin
         self.desk.acts = Acts(self.desk)
         self.desk.pump = Pump(self.desk.mirror, self._paint, self._ask_terminal, clock.monotonic)
         self.desk.pump.frames = min(options.frames, MOST_FRAMES_PER_SECOND)
@@ -170,7 +171,7 @@ class ConsoleApp(ConsoleKeys, inherit_bindings=False):
             self._write("\a")
         if found and options.notify:
             more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-            self._write(f"\x1b]9;{safe_text(f'critical: {found[0].title[:120]}{more}')}\a")
+            self._write(f"\x1b]9;{safe_text(f'critical: {self.desk.names.words(found[0].title)[:120]}{more}')}\a")
 
     def _draw_lines(self) -> None:
         """The lines around the panes go on while the panes are frozen."""
@@ -282,6 +283,11 @@ class ConsoleApp(ConsoleKeys, inherit_bindings=False):
     async def _ask(self, label: Safe, *, initial: str = "", kind: str = "") -> str | None:
         frame = self.frame()
         return None if frame is None else await frame.ask(label, initial, kind, self.histories)
+
+    async def _ask_pin(self, confirm: Confirm) -> bool:
+        from noc_console.dialogs.pin import ask_pin
+
+        return await ask_pin(self, confirm)
 
     def apply_theme(self, name: str) -> None:
         """Switch colours; without colour in the terminal it stays mono."""

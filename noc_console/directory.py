@@ -5,6 +5,7 @@ Read now and then, not kept up by the feed: names change rarely. Never asks the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ class Directory:
         self.zones: dict[str, str] = {}
         self.version = 0
         self._of_site: dict[str, Safe] = {}
+        self._in_words: dict[str, Safe] = {}
 
     def take(self, sites: Sequence[Any], people: Sequence[Any], clients: Sequence[Any] = ()) -> bool:
         """These are all of them now; true when a name is another one."""
@@ -35,7 +37,7 @@ class Directory:
         if before == (self.sites, self.people, self.clients):
             return False
         self.version += 1
-        self._of_site = {}
+        self._of_site, self._in_words = {}, {}
         return True
 
     def site(self, id: str) -> Safe:
@@ -54,6 +56,20 @@ class Directory:
     def client(self, id: str) -> Safe:
         """The name, for a list."""
         return self.clients.get(id) or safe_text(id or "-")
+
+    def words(self, text: str) -> Safe:
+        """A title or another sentence: ids of people, sites and clients in it become names. An id that has no digit may
+        be a word, and stays."""
+        found = self._in_words.get(text)
+        if found is None:
+            if len(self._in_words) > _KEPT:
+                self._in_words = {}
+            found = self._in_words[text] = safe_text(_ID.sub(self._name_of, safe_text(text)))
+        return found
+
+    def _name_of(self, found: re.Match[str]) -> str:
+        id = found[0]
+        return self.people.get(id) or self.sites.get(id) or self.clients.get(id) or id
 
     def full_site(self, id: str) -> Safe:
         """Name and id, where it must be clear which one is meant: Harbour 2 (site-021)."""
@@ -74,8 +90,10 @@ class Directory:
         return Safe(f"{found} +{more}") if more > 0 and incident.site else found
 
 
-#: Sites whose words are kept ready.
+#: Sites and sentences whose words are kept ready.
 _KEPT = 10_000
+#: What may be an id inside a sentence; what ends the sentence or a part of it is not of it.
+_ID = re.compile(r"(?<![\w.@-])(?=[\w.@-]*\d)\w(?:[\w.@-]*\w)?")
 
 
 def _named(records: Sequence[Any]) -> dict[str, Safe]:

@@ -77,7 +77,7 @@ def change_pieces(change: Change, names: Directory) -> list[Piece]:
         Piece(safe_text(f"{kind:<18.18} "), _tone(change.kind)),
         mark,
         Piece(safe_text(f" {_thing(change.subject):<9} "), "strong"),
-        Piece(safe_text(f"{names.site(change.site) + '  ' if change.site else ''}{title}")),
+        Piece(Safe(f"{names.site(change.site) + '  ' if change.site else ''}{names.words(title)}")),
         Piece(safe_text(reason), "dim"),
     ]
 

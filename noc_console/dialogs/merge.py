@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from data.records import Incident
 from noc_console import words
 from noc_console.dialogs.dialog import Dialog
-from noc_console.safe_text import Safe, safe_text
+from noc_console.safe_text import Safe
 from noc_console.widgets.line_view import LineView
 from noc_console.widgets.piece import Line, Piece
 
@@ -69,5 +69,5 @@ class MergeDialog(Dialog[int]):
             Piece(Safe("> stays  " if here else "  joins  "), "mark" if here else "dim"),
             words.severity(incident),
             Piece(Safe(f" {words.number(incident.id):<8}"), "strong" if here else "text"),
-            Piece(safe_text(f"{count}  {self.desk.names.place(incident)}  {incident.title}")),
+            Piece(Safe(f"{count}  {self.desk.names.place(incident)}  {self.desk.names.words(incident.title)}")),
         ]

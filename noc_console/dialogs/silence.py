@@ -199,7 +199,7 @@ def _hit_lines(items: Sequence[Mapping[str, Any]], names: Directory) -> list[Lin
     lines: list[Line] = [[Piece(Safe("hits now  "), "dim"), *_counts(head)]]
     for item in rest[:SHOWN]:
         alert = alert_words.alert_of(item["alert"])
-        place = safe_text(f" {names.site(alert.site)}  {alert.title}")
+        place = Safe(f" {names.site(alert.site)}  {names.words(alert.title)}")
         indent = Piece(Safe(f"{'':<10}"))
         lines.append([indent, alert_words.severity(alert), Piece(Safe(f" A-{alert.id}")), Piece(place)])
     return lines

@@ -10,7 +10,7 @@ from noc_console.acts import names, shown_name
 from noc_console.desk import Desk
 from noc_console.dialogs.confirm import ConfirmDialog
 from noc_console.dialogs.dialog import Dialog
-from noc_console.safe_text import Safe, safe_text
+from noc_console.safe_text import Safe
 from noc_console.widgets.piece import Piece
 
 if TYPE_CHECKING:
@@ -106,7 +106,9 @@ class Acting:
 
     def _title(self, name: str) -> Safe:
         found = self.desk.mirror.incident(int(name.partition(":")[2]))
-        return safe_text(found.title[:60] if found is not None else "which this console does not hold")
+        if found is None:
+            return Safe("which this console does not hold")
+        return Safe(self.desk.names.words(found.title)[:60])
 
     async def send(
         self, verb: str, targets: Sequence[str], params: dict[str, Any] | None = None

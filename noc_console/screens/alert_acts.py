@@ -17,7 +17,7 @@ def alert_matchers(alert: Alert) -> str:
 
 
 def alert_copied(alert: Alert, form: str, names: Directory) -> str:
-    name, title, site = number(alert.id), safe_text(alert.title), names.full_site(alert.site)
+    name, title, site = number(alert.id), names.words(alert.title), names.full_site(alert.site)
     if form == "id":
         return name
     if form == "text":

@@ -78,7 +78,7 @@ class AlertDetail(AnomalyActs, IncidentActs, DetailScreen):
     def heading(self) -> Safe:
         if self._alert is None:
             return alert_words.number(self.number)
-        return safe_text(f"A-{self.number}  {self._alert.severity.value}  {self._alert.title}")
+        return Safe(f"A-{self.number}  {self._alert.severity.value}  {self.desk.names.words(self._alert.title)}")
 
     def fact_lines(self, cells: int) -> list[Line]:
         if self._alert is None:
@@ -143,7 +143,7 @@ def _fact_lines(alert: Alert, now: datetime, cells: int, names: Directory) -> li
     site = names.full_site(alert.site) if alert.site else "no site"
     client = names.full_client(alert.client) if alert.client else "no client"
     rows = (
-        ("what", alert.title),
+        ("what", names.words(alert.title)),
         ("state", f"{is_so}{ack}"),
         ("where", f"{site}, {entity}, {client}"),
         ("when", f"since {since}, last {words.ago(alert.last_at, now)}, seen {alert.count}×{ended}"),

@@ -56,7 +56,7 @@ class AlertRows:
             Piece(words.age(alert.starts_at, now), quiet),
             Piece(Safe(str(alert.count)), quiet),
             Piece(self._desk.names.site(alert.site), quiet),
-            Piece(safe_text(alert.title), quiet),
+            Piece(self._desk.names.words(alert.title), quiet),
             Piece(safe_text(alert.entity or "-"), "dim"),
             Piece(words.age(alert.last_at, now), "dim"),
             Piece(Safe(", ".join(flag.word for flag in found[1:])), "dim"),
@@ -66,8 +66,10 @@ class AlertRows:
         alert = self._alerts.get(key)
         if alert is None:
             return (0, 0)
-        value = self._desk.names.site(alert.site).casefold() if column == "site" else _RANKS[column](alert)
-        return (value, -alert.id)
+        if column in {"site", "what"}:
+            names = self._desk.names
+            return ((names.site(alert.site) if column == "site" else names.words(alert.title)).casefold(), -alert.id)
+        return (_RANKS[column](alert), -alert.id)
 
 
 def quiet_style(alert: Alert) -> str:
@@ -81,7 +83,6 @@ _RANKS: dict[str, Any] = {
     "flag": lambda a: a.state.value,
     "age": lambda a: -a.starts_at.timestamp(),
     "count": lambda a: a.count,
-    "what": lambda a: a.title.casefold(),
     "entity": lambda a: a.entity.casefold(),
     "last": lambda a: -a.last_at.timestamp(),
 }

@@ -62,7 +62,7 @@ class ContextSection(TextSection):
         at = msgspec.convert(item["at"], datetime) if item.get("at") is not None else None
         head = f"{words.age(at, self.desk.clock.now()):>5} " if at else "      "
         name = f"{_number(str(item.get('subject', '')))} " if item.get("subject") else ""
-        told = wrap(safe_text(f"{name}{item.get('what', '')}"), max(20, cells - len(head) - 1))
+        told = wrap(self.desk.names.words(f"{name}{item.get('what', '')}"), max(20, cells - len(head) - 1))
         lines: list[Line] = [[Piece(Safe(head), "dim"), Piece(told[0], "strong")]]
         lines += [[Piece(Safe(" " * len(head))), Piece(part, "strong")] for part in told[1:]]
         because = str(item.get("reason") or "no reason given")

@@ -39,7 +39,7 @@ class Copying(Acting):
 
 
 def incident_copied(incident: Incident, form: str, names: Directory) -> str:
-    name, title, site = words.number(incident.id), safe_text(incident.title), names.full_site(incident.site)
+    name, title, site = words.number(incident.id), names.words(incident.title), names.full_site(incident.site)
     if form == "id":
         return name
     if form == "text":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,8 @@ TIMELINE_PAGE = 500
 #: Cells of a timeline below which its columns stand closer.
 NARROW = 64
 JOINS_PAGE = 1_000
+#: News that come later than this say when it began.
+LATE_SECONDS = 60.0
 
 
 class TextSection(Section):
@@ -50,9 +52,14 @@ class TextSection(Section):
 
 
 class TimelineSection(TextSection):
-    """What was done and which alerts joined: the engine's entries, and the alerts' own times."""
+    """What was done and which alerts joined: the engine's entries, and the alerts' own times. `began` is when the
+    incident began at its source, which late news tell after the fact."""
 
     name, key, label, empty = "timeline", "t", "Timeline", "nothing has happened yet"
+
+    def __init__(self, desk: Desk, began: Callable[[], datetime | None]) -> None:
+        super().__init__(desk)
+        self._began = began
 
     def ask(self, incident: int) -> None:
         query = Query(kind="timeline", incident=incident, sort="-id", limit=TIMELINE_PAGE)
@@ -76,8 +83,11 @@ class TimelineSection(TextSection):
         return f"{len(self.rows())}{'+' if self.reading and self.reading.more else ''}" if self.rows() else ""
 
     def lines(self, cells: int) -> list[Line]:
-        today = self.desk.clock.now().date()
-        lines = [line for entry in self.rows() for line in _entry_lines(entry, today, cells)]
+        today, began = self.desk.clock.now().date(), self._began()
+        lines: list[Line] = []
+        for entry in self.rows():
+            told = entry.text + (late_words(entry.at, began, today) if entry.kind == "opened" and began else "")
+            lines += _entry_lines(entry, self.desk.names.words(told), today, cells)
         if self.reading is not None and self.reading.more:
             lines.append([Piece(Safe(f"  the latest {TIMELINE_PAGE}; noc-console query timeline has all"), "dim")])
         if self._joined.more:
@@ -222,7 +232,7 @@ class _RelatedRows:
             alert_words.severity(alert),
             Piece(words.number(alert.incident)),
             Piece(words.age(alert.starts_at, self._desk.clock.now()), "dim"),
-            Piece(safe_text(f"{self._desk.names.site(alert.site)}  {alert.title}")),
+            Piece(Safe(f"{self._desk.names.site(alert.site)}  {self._desk.names.words(alert.title)}")),
             Piece(safe_text(str(row.get("reason", ""))), "dim"),
         )
 
@@ -264,13 +274,20 @@ _TONES: Mapping[str, str] = {
 }
 
 
-def _entry_lines(entry: TimelineEntry, today: Any, cells: int) -> list[Line]:
+def late_words(heard: datetime, began: datetime, today: Any) -> str:
+    """When it had begun, for news that came late; "" for all other."""
+    late = (heard - began).total_seconds()
+    return f"; began {stamp(began, today)}Z, {words.short(late)} before it was heard of" if late >= LATE_SECONDS else ""
+
+
+def _entry_lines(entry: TimelineEntry, text: Safe, today: Any, cells: int) -> list[Line]:
+    """`text` is what it says, with names for ids."""
     narrow = cells < NARROW
     head = f" {stamp(entry.at, today):<{8 if narrow else 12}} "
     kind = safe_text(f"{entry.kind.replace('_', ' '):<{0 if narrow else 16}} ")
-    because = f"({entry.reason.code.replace('_', ' ')})" if entry.reason and not entry.text else ""
-    told = entry.text or because
-    by = entry.actor + (": " if entry.text else " ") if entry.actor else ""
+    because = f"({entry.reason.code.replace('_', ' ')})" if entry.reason and not text else ""
+    told = text or because
+    by = entry.actor + (": " if text else " ") if entry.actor else ""
     parts = wrap(safe_text(f"{by}{told}".rstrip()), max(20, cells - len(head) - len(kind)))
     pad = Safe(" " * (len(head) + len(kind)))
     if narrow:  # the rest stands below what happened, or words would break in the middle

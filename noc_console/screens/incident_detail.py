@@ -47,7 +47,8 @@ class IncidentDetail(AnomalyActs, IncidentActs, DetailScreen):
         self._problem = Safe("")
 
     def sections(self) -> list[Section]:
-        self._timeline, self._why = TimelineSection(self.desk), WhySection(self.desk)
+        self._timeline = TimelineSection(self.desk, lambda: self.incident.opened_at if self.incident else None)
+        self._why = WhySection(self.desk)
         self._alerts, self._related = AlertsSection(self.desk), RelatedSection(self.desk)
         self._notes, self._around = NotesSection(self.desk), ContextSection(self.desk)
         self._playbooks = PlaybooksSection(self.desk)
@@ -73,7 +74,7 @@ class IncidentDetail(AnomalyActs, IncidentActs, DetailScreen):
     # facts
 
     def heading(self) -> Safe:
-        return words.number(self.number) if self.incident is None else heading(self.incident)
+        return words.number(self.number) if self.incident is None else heading(self.incident, self.desk.names)
 
     def fact_lines(self, cells: int) -> list[Line]:
         if self.incident is not None:

@@ -19,7 +19,7 @@ HEADING_REST = 16
 def fact_lines(incident: Incident, now: datetime, cells: int, glyphs: Glyphs, names: Directory) -> list[Line]:
     """What an unusual state means and what to do, first for a low window cuts the end; then the peek's lines."""
     lines: list[Line] = list(peek_lines(incident, now, cells, glyphs, names))
-    if width(heading(incident)) < cells - HEADING_REST:
+    if width(heading(incident, names)) < cells - HEADING_REST:
         del lines[0]
     front: list[Line] = []
     told = [(label, text) for label, text in _told(incident, now) if text]
@@ -30,8 +30,8 @@ def fact_lines(incident: Incident, now: datetime, cells: int, glyphs: Glyphs, na
     return front + lines
 
 
-def heading(incident: Incident) -> Safe:
-    return safe_text(f"{words.number(incident.id)}  {incident.severity.value}  {incident.title}")
+def heading(incident: Incident, names: Directory) -> Safe:
+    return Safe(f"{words.number(incident.id)}  {incident.severity.value}  {names.words(incident.title)}")
 
 
 def _told(incident: Incident, now: datetime) -> list[tuple[str, Safe]]:

@@ -146,7 +146,7 @@ class IncidentList(Pane):
         if not found:
             return []
         worst = max(found, key=lambda i: (RANK[i.severity], i.priority))
-        title = safe_text(worst.title[:30])
+        title = Safe(self._desk.names.words(worst.title)[:30])
         return [
             Piece(Safe(f"+{len(found)} new "), "warn"),
             words.severity(worst),

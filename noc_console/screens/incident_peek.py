@@ -24,7 +24,7 @@ def peek_lines(incident: Incident, now: datetime, cells: int, glyphs: Glyphs, na
     """The lines at a width of `cells`; long ones are broken between words."""
     room = max(20, cells - LABEL - 1)
     rows: list[tuple[str, Safe, str]] = [
-        ("what", safe_text(incident.title), "strong"),
+        ("what", names.words(incident.title), "strong"),
         ("state", _state(incident, now), "text"),
         ("blast", _blast(incident, names), "text"),
         *[("rank" if not n else "", line, "text") for n, line in enumerate(_rank(incident, glyphs))],
@@ -45,7 +45,7 @@ def _label(text: str) -> Piece:
 def _state(incident: Incident, now: datetime) -> Safe:
     parts = [
         words.STATE_WORDS[incident.state],
-        f"opened {words.ago(incident.opened_at, now)} ({incident.opened_at:%H:%M:%S}Z)",
+        f"began {words.ago(incident.opened_at, now)} ({incident.opened_at:%H:%M:%S}Z)",
         f"last alert {words.ago(incident.last_at, now)}",
     ]
     if incident.state in ENDED:

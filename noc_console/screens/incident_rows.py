@@ -8,9 +8,10 @@ from typing import Any
 from data.records import RANK, Incident
 from noc_console import words
 from noc_console.desk import Desk
+from noc_console.directory import Directory
 from noc_console.mirror import is_shelved
 from noc_console.palette import SEVERITY_MARK, SEVERITY_STYLE
-from noc_console.safe_text import Safe, safe_text
+from noc_console.safe_text import Safe
 from noc_console.widgets.columns import Column
 from noc_console.widgets.piece import Piece
 
@@ -74,7 +75,7 @@ class IncidentRows:
             words.state(incident, now),
             Piece(words.age(incident.opened_at, now), quiet),
             Piece(self._desk.names.place(incident), quiet),
-            Piece(safe_text(incident.title), loud),
+            Piece(self._desk.names.words(incident.title), loud),
             Piece(self._desk.names.client(incident.client), "dim"),
             Piece(Safe(str(incident.firing)), quiet),
             Piece(Safe(str(incident.alerts)), quiet),
@@ -90,10 +91,8 @@ class IncidentRows:
         if column == "pri":
             shelved = is_shelved(incident, self._desk.clock.now())
             return (not shelved, incident.priority, RANK[incident.severity], -incident.id)
-        if column in {"site", "client"}:
-            names = self._desk.names
-            name = names.site(incident.site) if column == "site" else names.client(incident.client)
-            return (name.casefold(), incident.priority)
+        if column in _SPOKEN:
+            return (_SPOKEN[column](self._desk.names, incident).casefold(), incident.priority)
         return (_INCIDENT_RANKS[column](incident), incident.priority)
 
 
@@ -101,12 +100,17 @@ def _due(incident: Incident) -> float:
     return incident.due_at.timestamp() if incident.due_at else float("inf")
 
 
+#: What sorts by the words that are shown.
+_SPOKEN: dict[str, Callable[[Directory, Incident], Safe]] = {
+    "site": lambda names, i: names.site(i.site),
+    "client": lambda names, i: names.client(i.client),
+    "what": lambda names, i: names.words(i.title),
+}
 _INCIDENT_RANKS: dict[str, Any] = {
     "sev": lambda i: RANK[i.severity],
     "id": lambda i: i.id,
     "state": lambda i: (words.is_muted(i), i.state.value),
     "age": lambda i: -i.opened_at.timestamp(),
-    "what": lambda i: i.title.casefold(),
     "firing": lambda i: i.firing,
     "alerts": lambda i: i.alerts,
     "last": lambda i: -i.last_at.timestamp(),
@@ -133,15 +137,17 @@ class ClusterRows:
             Piece(Safe(str(cluster.alerts)), "strong"),
             Piece(Safe(str(cluster.suppressed) if cluster.suppressed else "-"), "dim"),
             Piece(self._desk.names.site(cluster.site)),
-            Piece(safe_text(cluster.title)),
+            Piece(self._desk.names.words(cluster.title)),
         )
 
     def rank(self, key: int, column: str) -> Any:
         cluster = self._desk.mirror.clusters.get(key)
         if cluster is None:
             return (0, 0)
-        if column == "site":
-            return (self._desk.names.site(cluster.site).casefold(), cluster.id)
+        if column in {"site", "what"}:
+            names = self._desk.names
+            shown = names.site(cluster.site) if column == "site" else names.words(cluster.title)
+            return (shown.casefold(), cluster.id)
         return (_CLUSTER_RANKS[column](cluster), cluster.id)
 
 
@@ -151,5 +157,4 @@ _CLUSTER_RANKS: dict[str, Any] = {
     "last": lambda c: c.last_at.timestamp(),
     "alerts": lambda c: c.alerts,
     "suppressed": lambda c: c.suppressed,
-    "what": lambda c: c.title.casefold(),
 }

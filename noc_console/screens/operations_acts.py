@@ -113,7 +113,7 @@ class FindingActs(Acting):
         if not found:
             self.desk.say(Safe(f"{title}: no finding under the cursor"), "warn")
             return
-        head = [safe_text(f"{finding.severity.value} {finding.title}") for finding in found[:NAMED]]
+        head = [Safe(f"{finding.severity.value} {self.desk.names.words(finding.title)}") for finding in found[:NAMED]]
         if len(found) > NAMED:
             head.append(Safe(f"and {len(found) - NAMED} more"))
         lines = [*head, Safe(_VERDICTS[verdict]), Safe("This has no undo; the other verdict can be given later.")]

@@ -174,7 +174,7 @@ class TicketRows:
             Piece(words.age(ticket.opened_at, now), "dim"),
             Piece(safe_text(ticket.state.replace("_", " ")), "warn" if ticket.state == "new" else "text"),
             Piece(self._desk.names.site(ticket.site)),
-            Piece(safe_text(ticket.title)),
+            Piece(self._desk.names.words(ticket.title)),
             Piece(self._desk.names.person(ticket.assignee)) if ticket.assignee else _NONE,
         )
 
@@ -245,7 +245,7 @@ class FindingRows:
             Piece(words.age(finding.at, self._desk.clock.now()), "dim"),
             Piece(safe_text(finding.type.replace("_", " "))),
             Piece(self._desk.names.site(finding.site)),
-            Piece(safe_text(finding.title), "strong"),
+            Piece(self._desk.names.words(finding.title), "strong"),
             Piece(safe_text(finding.state), "text" if finding.state == "open" else "dim"),
             Piece(safe_text(verdict), "ok") if verdict else _NONE,
             Piece(Safe("yes" if finding.ticket else "-"), "dim"),

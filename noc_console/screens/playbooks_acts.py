@@ -41,7 +41,7 @@ class PlaybookActs(Acting):
         if not read.rows:
             self.desk.say(Safe("no playbook is loaded; playbooks.directory in noc.toml names their folder"), "warn")
             return None
-        title = safe_text(f"Playbooks for {words.number(incident.id)}  {incident.title}"[:100])
+        title = Safe(f"Playbooks for {words.number(incident.id)}  {self.desk.names.words(incident.title)}"[:100])
         return await self.show(ChoiceDialog(title, read.rows))
 
     async def _run_playbook(self, incident: Incident, name: str) -> None:

@@ -70,7 +70,10 @@ class TreeRows:
         if cluster is None:
             return (0.0, 0, 0)
         place = {"cluster": 0, "more": 1_000_000}.get(key[0], self._last.get(key[1], 999_999))
-        value = self._desk.names.site(cluster.site).casefold() if column == "site" else _RANKS[column](cluster)
+        names, value = self._desk.names, None
+        if column in {"site", "what"}:
+            value = (names.site(cluster.site) if column == "site" else names.words(cluster.title)).casefold()
+        value = _RANKS[column](cluster) if value is None else value
         return (value, cluster.id, -place if self._descending() else place)
 
     def _cluster(self, cluster: Cluster) -> Sequence[Piece]:
@@ -87,7 +90,7 @@ class TreeRows:
             Piece(Safe(f"{cluster.alerts:,}"), "strong"),
             Piece(Safe(f"{cluster.suppressed:,}" if cluster.suppressed else "-"), "dim"),
             Piece(Safe(f"{site} +{more}") if more > 0 else site),
-            Piece(safe_text(f"{glyph} {cluster.title}"), "strong"),
+            Piece(Safe(f"{glyph} {self._desk.names.words(cluster.title)}"), "strong"),
             Piece(Safe(words.many(cluster.entities, "entity", "entities") if cluster.entities else "-"), "dim"),
             Piece(words.number(cluster.incident), "dim"),
             Piece(Safe(f"full or split: {cluster.method}" if cluster.closed else ""), "dim"),
@@ -106,7 +109,7 @@ class TreeRows:
             Piece(Safe(f"{alert.count:,}"), quiet),
             Piece(Safe("")),
             Piece(self._desk.names.site(alert.site), quiet),
-            Piece(safe_text(f"{branch} {alert.title}"), quiet),
+            Piece(Safe(f"{branch} {self._desk.names.words(alert.title)}"), quiet),
             Piece(safe_text(alert.entity or "-"), "dim"),
             Piece(Safe("")),
             Piece(Safe(", ".join(flag.word for flag in found[1:])), "dim"),
@@ -127,6 +130,5 @@ _RANKS: dict[str, Any] = {
     "last": lambda c: c.last_at.timestamp(),
     "alerts": lambda c: c.alerts,
     "suppressed": lambda c: c.suppressed,
-    "what": lambda c: c.title.casefold(),
     "incident": lambda c: c.incident,
 }

@@ -11,6 +11,7 @@ from data.records import TenantId
 from engine.client import Query
 from noc_console.directory import Directory
 from noc_console.filter import with_names
+from noc_console.safe_text import safe_text
 from tests.console.conftest import Opened
 from tests.fakes import world
 from tests.fakes.client import FakeClient
@@ -40,6 +41,25 @@ def test_a_name_stands_alone_in_lists_and_with_its_id_where_it_must_be_clear() -
     assert (names.site("s1"), names.full_site("s1"), names.site("s2")) == ("Harbour", "Harbour (s1)", "s2")
     assert (names.client("c1"), names.full_client("c1")) == ("Orchard", "Orchard (c1)")
     assert "\x1b" not in names.full_person("p1") and names.full_person("p1").endswith("(p1)")
+
+
+def test_ids_in_a_sentence_become_names_and_words_stay_words() -> None:
+    names = Directory()
+    names.take(
+        [Site(tenant=TENANT, id="site-046", at=world.NOW, name="Tango Depot")],
+        [
+            Person(tenant=TENANT, id="person-0314", at=world.NOW, name="Maya \x1b[31mAbel"),
+            Person(tenant=TENANT, id="late", at=world.NOW, name="Otto Late"),
+        ],
+        [Client(tenant=TENANT, id="c1", at=world.NOW, name="Orchard")],
+    )
+    told = names.words("person-0314, late, did not come to site-046: site-046-panel-1, person-03140.")
+    assert told.startswith("Maya ")
+    assert told.endswith("Abel, late, did not come to Tango Depot: site-046-panel-1, person-03140.")
+    assert "\x1b" not in told
+    assert names.words("\x1b[2Jc1") == safe_text("\x1b[2Jc1")
+    names.take([], [], [])
+    assert names.words("person-0314 came late") == "person-0314 came late"
 
 
 async def test_lists_show_names_and_details_ids_too(opened: Opened) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from msgspec.structs import replace
 
 from data.records import Severity
 from noc_console.directory import Directory
+from noc_console.screens.detail_sections import late_words
 from noc_console.screens.timeline_lines import with_joins
 from tests.fakes import world
 
@@ -41,3 +43,18 @@ def test_many_of_a_minute_are_one_line_with_what_they_were() -> None:
     (entry,) = with_joins([], alerts, Directory())
     assert entry.text == "8 alerts, worst critical: 4 Down, 4 Slow; 3 sites"
     assert entry.at == NOON + timedelta(seconds=8)
+
+
+@pytest.mark.parametrize(
+    ("late", "told"),
+    [(timedelta(seconds=59), ""), (timedelta(hours=3), "; began 09:00:00Z, 3h before it was heard of")],
+)
+def test_an_opening_of_late_news_says_when_it_began(late: timedelta, told: str) -> None:
+    noon = NOON.replace(hour=12)
+    assert late_words(noon, noon - late, noon.date()) == told
+
+
+def test_what_began_on_another_day_is_told_with_its_day() -> None:
+    noon = NOON.replace(hour=12, day=2)
+    told = late_words(noon, noon - timedelta(days=1), noon.date())
+    assert told.startswith(f"; began 01 {noon:%b} 12:00Z, 24h before")
