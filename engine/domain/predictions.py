@@ -8,7 +8,7 @@ from __future__ import annotations
 from engine.book import Draft
 from engine.domain.events import DeviceData, DomainEvent, TicketData
 from engine.domain.registry import every, on
-from engine.predictors import device, keeping, rounds, sla
+from engine.predictors import device_memory, keeping, rounds, ticket_memory
 
 
 @on("noc.ticket", order=60)
@@ -17,7 +17,7 @@ def remember_ticket(draft: Draft, event: DomainEvent) -> None:
     found = draft.noun("tickets", event.data.id)
     if found is not None:
         keeping.ensure(draft)
-        sla.observe(draft, found)
+        ticket_memory.observe(draft, found)
 
 
 @on("noc.device", order=60)
@@ -26,7 +26,7 @@ def remember_device(draft: Draft, event: DomainEvent) -> None:
     found = draft.noun("devices", event.data.id)
     if found is not None:
         keeping.ensure(draft)
-        device.note(draft, found, event.data, event.at)
+        device_memory.note(draft, found, event.data, event.at)
 
 
 @every(1.0)

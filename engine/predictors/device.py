@@ -1,7 +1,7 @@
 """Devices that will be offline within the hour.
 
-Owns the seven features, what is remembered of each device for them, and the probability without a model: log odds that
-add up, each weight a rule of thumb that `words` names. A device that a device above it takes down is not foretold: that
+Owns the seven features and their columns, and the probability without a model: log odds that add up, each weight a rule
+of thumb that `words` names. A device that a device above it takes down is not foretold: that
 one is.
 """
 
@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from math import isnan, log, nan
-from typing import Any, NamedTuple
+from typing import Any
 
 from data.nouns.world import Device
 from data.records import TenantId
 from engine.book import Draft
 from engine.domain import devices
-from engine.domain.events import DeviceData
 from engine.domain.rhythm import listening_since
-from engine.predictors.memory import DEVICES, TYPES, Shares, faded, log_odds, put
+from engine.predictors import device_memory
+from engine.predictors.device_memory import HOUR_S, OFFLINE_S, SYNC_BEFORE_S, SYNC_S, WEEKS_S, past
+from engine.predictors.memory import DEVICES, faded, log_odds, put
 from engine.predictors.predictor import Acts, Happened, Predictor, Row, Thing
 
 HORIZON = timedelta(hours=1)
@@ -30,87 +31,36 @@ FEATURES = (
     "battery_slope",
     "errors_24h",
     "maintenance_days",
+    "offline_history.hour",
+    "offline_history.weeks",
+    "offline_history.total",
+    "offline_history.rate",
+    "offline_history.since",
+    "sync_trend.hours",
+    "sync_trend.days",
+    "sync_trend.total",
+    "sync_trend.since",
+    "event_age.state",
+    "type.upper",
+    "type.outages_hour",
+    "type.outages_days",
+    "type.site_outages_hour",
+    "type.site_outages_days",
+    "battery_slope.level",
+    "battery_slope.fall",
+    "errors_24h.hour",
+    "errors_24h.hours",
+    "errors_24h.weeks",
+    "errors_24h.total",
+    "errors_24h.since",
+    "errors_24h.codes",
+    "errors_24h.codes_lately",
+    "errors_24h.worst",
+    "errors_24h.odds",
+    "maintenance_days.known",
 )
-#: Half-lives in seconds: outages, failed synchronisations lately and before, and the rate of failure of a type.
-OFFLINE_S, SYNC_S, SYNC_BEFORE_S, TYPE_S = 2 * 86_400.0, 6 * 3600.0, 48 * 3600.0, 30 * 86_400.0
-#: Between two readings of a battery that a slope is worked out from, and the weight of the newest slope.
-READING_S, SLOPE = 1800.0, 0.3
 #: An outage is believed when it has stood for so long: until then a device above may turn out to be its cause.
 BELIEVED = timedelta(seconds=60)
-
-
-class Past(NamedTuple):
-    """What is remembered of a device, in seconds since 1970: outages (number, faded to `offline_at`), failed
-    synchronisations (faded in two ways to `sync_at`), the battery at its last reading (below 0 = none), its slope in
-    percent per hour (0 = never seen to fall), the latest outage (0 = none) and since when it is known."""
-
-    outages: float = 0.0
-    offline: float = 0.0
-    offline_at: float = 0.0
-    sync: float = 0.0
-    sync_before: float = 0.0
-    sync_at: float = 0.0
-    battery: float = -1.0
-    battery_at: float = 0.0
-    slope: float = 0.0
-    out_at: float = 0.0
-    since: float = 0.0
-
-
-def past(draft: Draft, of: Device) -> Past:
-    found = draft.derived(DEVICES).get((of.tenant, of.id))
-    return Past(*found) if found is not None else Past(since=of.at.timestamp())
-
-
-# -- what is learned
-
-
-def note(draft: Draft, of: Device, data: DeviceData, at: datetime) -> None:
-    """Take note of what a device said, once it is known what state that leaves it in."""
-    before = found = past(draft, of)
-    now = at.timestamp()
-    if data.status == "offline" and of.state == "offline" and not of.cause and now > found.out_at:
-        found = _out(found, now)
-    if data.status == "sync_failed" and now >= found.sync_at:
-        gone = now - found.sync_at
-        found = found._replace(
-            sync=1.0 + faded(found.sync, gone, SYNC_S),
-            sync_before=1.0 + faded(found.sync_before, gone, SYNC_BEFORE_S),
-            sync_at=now,
-        )
-    if data.battery is not None:
-        found = _read(found, data.battery, now, charged=data.status == "maintained")
-    if found != before:
-        put(draft, DEVICES, (of.tenant, of.id), tuple(map(float, found)))
-
-
-def _out(found: Past, now: float) -> Past:
-    return found._replace(
-        outages=found.outages + 1.0,
-        offline=1.0 + faded(found.offline, now - found.offline_at, OFFLINE_S),
-        offline_at=now,
-        out_at=now,
-    )
-
-
-def _read(found: Past, battery: float, now: float, *, charged: bool) -> Past:
-    gone = now - found.battery_at
-    if charged or found.battery < 0.0 or battery > found.battery + 5.0:
-        return found._replace(battery=battery, battery_at=now, slope=0.0)
-    if gone < READING_S:
-        return found
-    slope = (battery - found.battery) / (gone / 3600.0)
-    mean = slope if found.slope == 0.0 else found.slope + SLOPE * (slope - found.slope)
-    return found._replace(battery=battery, battery_at=now, slope=min(0.0, mean))
-
-
-def outcome(draft: Draft, id: Any, came: bool) -> None:
-    """How a horizon of this device ended: what is known of its type."""
-    of: Device | None = draft.book.nouns["devices"].get(id)
-    shares = Shares(draft, TYPES, TYPE_S)
-    shares.add((id[0], "", ""), float(came))
-    if of is not None and of.type:
-        shares.add((id[0], "type", of.type), float(came))
 
 
 # -- the row
@@ -120,20 +70,47 @@ def row(draft: Draft, thing: Thing) -> Row:
     of: Device = thing.record
     now, found = draft.now.timestamp(), past(draft, of)
     known_days = max(1.0, (now - (found.since or now)) / 86_400.0)
-    shares = Shares(draft, TYPES, TYPE_S)
-    whole = shares.of((of.tenant, "", ""), PREDICTOR.prior, 100.0)
-    own = shares.of((of.tenant, "type", of.type), whole, 1.0 / max(whole, 1e-4)) if of.type else whole
-    gone = now - found.sync_at
+    kind = device_memory.kind(draft, of, PREDICTOR.prior)
+    gone, quiet, whole = now - found.sync_at, now - found.error_at, now - found.offline_at
+    sync, before = faded(found.sync, gone, SYNC_S), faded(found.sync_before, gone, SYNC_BEFORE_S)
     limit = devices.silence(draft, of.type).total_seconds()
     last = of.last_seen
+    has_battery = found.battery >= 0.0
     return (
-        faded(found.offline, now - found.offline_at, OFFLINE_S) + found.outages / known_days,
-        faded(found.sync, gone, SYNC_S) - faded(found.sync_before, gone, SYNC_BEFORE_S) * SYNC_S / SYNC_BEFORE_S,
+        faded(found.offline, whole, OFFLINE_S) + found.outages / known_days,
+        sync - before * SYNC_S / SYNC_BEFORE_S,
         log(1.0 + max(0.0, (draft.now - last).total_seconds()) / limit) if last is not None else nan,
-        log(own / whole),
-        found.slope if found.battery >= 0.0 else nan,
+        kind.own,
+        found.slope if has_battery else nan,
         log(1.0 + of.errors),
         (now - of.maintained_at.timestamp()) / 86_400.0 if of.maintained_at is not None else known_days,
+        log(1.0 + faded(found.offline_hour, whole, HOUR_S)),
+        log(1.0 + faded(found.offline_weeks, whole, WEEKS_S)),
+        log(1.0 + found.outages),
+        log(found.outages / known_days) if found.outages else nan,
+        log(1.0 + whole / 3600.0) if found.outages else nan,
+        log(1.0 + sync),
+        log(1.0 + before),
+        log(1.0 + found.syncs),
+        log(1.0 + gone / 3600.0) if found.syncs else nan,
+        log(1.0 + max(0.0, (draft.now - of.state_at).total_seconds()) / 3600.0) if of.state_at is not None else nan,
+        kind.upper,
+        kind.type_hour,
+        kind.type_days,
+        kind.site_hour,
+        kind.site_days,
+        found.battery if has_battery else nan,
+        found.battery_mean - found.battery if has_battery else nan,
+        log(1.0 + faded(found.errors_hour, quiet, HOUR_S)),
+        log(1.0 + faded(found.errors_hours, quiet, SYNC_S)),
+        log(1.0 + faded(found.errors_days, quiet, WEEKS_S)),
+        log(1.0 + found.errors),
+        log(1.0 + quiet / 3600.0) if found.errors else nan,
+        kind.number,
+        kind.fresh,
+        kind.worst,
+        kind.codes,
+        log(known_days),
     )
 
 
@@ -147,7 +124,7 @@ def margin(values: Row, share: float, thing: Thing | None = None) -> float:
     >>> margin(calm, 0.002) < -5.0 < 0.0 < margin(failing, 0.002)
     True
     """
-    offline, sync, age, kind, slope, errors, _ = values
+    offline, sync, age, kind, slope, errors, _ = values[:7]
     found = log_odds(share) + 0.6 * min(offline, 4.0) + 0.9 * min(max(sync, 0.0), 3.0) + 1.2 * errors + kind
     if not isnan(age):
         found += 3.0 * max(0.0, age - log(1.5))
@@ -232,7 +209,7 @@ def happened(draft: Draft, id: Any) -> Happened | None:
         return None
     if of.state == "offline" and of.state_at is not None and (at is None or of.state_at > at):
         at = of.state_at  # it fell silent
-        put(draft, DEVICES, (of.tenant, of.id), tuple(map(float, _out(found, at.timestamp()))))
+        put(draft, DEVICES, (of.tenant, of.id), tuple(map(float, device_memory.out(draft, of, found, at.timestamp()))))
     if at is None or draft.now - at < BELIEVED:
         return None
     return Happened(at=at, alert=("device_offline", devices.about(of)))
@@ -254,7 +231,7 @@ PREDICTOR = Predictor(
     thing=thing,
     happened=happened,
     acts=acts,
-    outcome=outcome,
+    outcome=device_memory.outcome,
     row=row,
     margin=margin,
     words=words,

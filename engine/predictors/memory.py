@@ -11,14 +11,17 @@ from math import log
 
 from engine.book import Draft
 
-EFFECTS, RATES, DEVICES, TYPES = (
+EFFECTS, RATES, DEVICES, TYPES, TICKETS, CODES, POSTS = (
     "predictions.effects",
     "predictions.rates",
     "predictions.devices",
     "predictions.types",
+    "predictions.tickets",
+    "predictions.codes",
+    "predictions.past_posts",
 )
 #: The tables that a restart must not forget.
-KEPT = (EFFECTS, RATES, DEVICES, TYPES)
+KEPT = (EFFECTS, RATES, DEVICES, TYPES, TICKETS, CODES, POSTS)
 MOST = 100_000
 Key = tuple[str, ...]
 Numbers = tuple[float, ...]

@@ -43,11 +43,12 @@ class Happened(Struct, frozen=True, kw_only=True, gc=False):
 class Predictor(Struct, frozen=True, kw_only=True):
     """One kind of event.
 
-    `features` names the columns of a row, in order; NaN = not known. `horizon_s` is how far ahead, `least_lead_s` how
-    long before the event a warning must stand to be of use. `half_life_s`: the share of events forgets half in so long;
-    `prior` is that share before anything is known. `warns` is the type of alert that is raised.
-    `calm` is a row of which nothing speaks for the event, `raise_at` the probability from which a warning without a
-    model is raised.
+    `features` names the columns of a row, in order; NaN = not known. "age" is a feature, "age.quiet" another column of
+    it: rules of thumb and words know the features, which come first, and only a model sees the other columns.
+    `horizon_s` is how far ahead, `least_lead_s` how long before the event a warning must stand to be of use.
+    `half_life_s`: the share of events forgets half in so long; `prior` is that share before anything is known. `warns`
+    is the type of alert that is raised. `calm` has the features of a row of which nothing speaks for the event,
+    `raise_at` the probability from which a warning without a model is raised.
 
     `things(draft)` → the ids to look at in this round, of all tenants, each a tuple that begins with its tenant;
     `entity(id)` → what records call it. `thing(draft, id)` → the thing, or None when it can have no event now.
@@ -80,6 +81,14 @@ class Predictor(Struct, frozen=True, kw_only=True):
     action: Callable[[Row, Thing], str]
     about: Callable[[Thing], About]
     title: Callable[[Thing], str]
+
+    @property
+    def groups(self) -> dict[str, list[int]]:
+        """The places of each feature's columns, its own first."""
+        found: dict[str, list[int]] = {}
+        for place, column in enumerate(self.features):
+            found.setdefault(column.partition(".")[0], []).append(place)
+        return found
 
 
 def known(values: Iterable[float | None]) -> Row:

@@ -76,17 +76,20 @@ def threshold(of: Predictor, served: Served | None, given: float | None) -> floa
 
 
 def explain(draft: Draft, of: Predictor, row: Row, thing: Thing) -> tuple[Contribution, ...]:
-    """What each feature adds to the log odds, largest first: the difference that it makes to put what is typical in its
-    place (for a heuristic: what is not known). One feature at a time: what two only say together is not shared out."""
+    """What each feature adds to the log odds, largest first: the difference that it makes to put what is typical in the
+    place of all of its columns (for a heuristic: what is not known). One feature at a time: what two only say together
+    is not shared out."""
     served: Served | None = draft.rules.predictor_models.get(of.name)
     share = share_of(draft, of, served)
     typical = _typical(of, served)
     whole = _margin(of, served, row, share, thing)
     found = []
-    for place, name in enumerate(of.features):
-        other = (*row[:place], typical[place], *row[place + 1 :])
-        added = whole - _margin(of, served, other, share, thing)
-        found.append(Contribution(name, of.words(name, row[place]), round(added, 3)))
+    for name, places in of.groups.items():
+        other = list(row)
+        for place in places:
+            other[place] = typical[place]
+        added = whole - _margin(of, served, tuple(other), share, thing)
+        found.append(Contribution(name, of.words(name, row[places[0]]), round(added, 3)))
     return tuple(sorted(found, key=lambda one: -abs(one.weight)))
 
 
@@ -106,4 +109,4 @@ def _typical(of: Predictor, served: Served | None) -> Row:
     found: Any = served.manifest.facts.get("typical") if served is not None else None
     if isinstance(found, list) and len(found) == len(of.features):
         return tuple(nan if value is None else float(value) for value in found)
-    return of.calm
+    return (*of.calm, *(nan for _ in of.features[len(of.calm) :]))

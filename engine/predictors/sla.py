@@ -1,15 +1,15 @@
 """Tickets that will breach their SLA within two hours.
 
-Owns the eight features, the estimate of how long a ticket like this takes, and the probability without a model: of all
-tickets that are open after this long, the share that is still open when the time is up, resolution times being taken
-as log-normal around what is typical (Verenich et al., "Survey of business process remaining time prediction", 2019).
+Owns the eight features and their columns, and the probability without a model: of all tickets that are open after this
+long, the share that is still open when the time is up, resolution times being taken as log-normal around what is
+typical (Verenich et al., "Survey of business process remaining time prediction", 2019).
 It fails for types that were never seen: then a quarter of the SLA's time is taken for typical.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import erfc, exp, isnan, log, nan, sqrt
 from typing import Any
 
@@ -18,8 +18,9 @@ from data.records import TenantId
 from data.restricted import of_subject
 from data.slots import zone_of
 from engine.book import Draft
-from engine.domain import known, tickets
-from engine.predictors.memory import Effects, levels, log_odds
+from engine.domain import tickets
+from engine.predictors import ticket_memory
+from engine.predictors.memory import Effects, log_odds
 from engine.predictors.predictor import Acts, Happened, Predictor, Row, Thing
 from engine.stages.severity_words import LEVELS, level
 
@@ -33,6 +34,15 @@ FEATURES = (
     "sla_used",
     "reassignments",
     "business_hours",
+    "age.quiet",
+    "age.steps",
+    "age.handed",
+    "age.held",
+    *(f"typical_resolution.{name}" for name in ticket_memory.FACETS),
+    *(f"site_workload.{name or 'all'}" for name in ticket_memory.OPEN_AT),
+    *(f"site_workload.came_{name or 'all'}" for name in ticket_memory.COMING),
+    *(f"site_workload.more_{name or 'all'}" for name in ticket_memory.COMING),
+    "reassignments.teams",
 )
 #: Log hours by which tickets of the same kind differ, and what a ticket that nobody has adds to them.
 SPREAD, UNASSIGNED, REASSIGNED, BUSY = 1.2, 0.5, 0.15, 0.4
@@ -44,87 +54,48 @@ _LEARNS = "sla"
 _STEP = 0.02
 
 
-# -- what is learned
-
-
-def observe(draft: Draft, of: Ticket) -> None:
-    """Take note of a ticket as it is: it was opened, or is over, or nothing has changed. Any number of times."""
-    table = open_tickets(draft)
-    key = (of.tenant, of.id)
-    is_over, was_open = of.state in tickets.OVER, key in table
-    if is_over and was_open:
-        site = table[key]
-        draft.discard(table, key)
-        _count(draft, table, (of.tenant, site), -1)
-        _learn(draft, of)
-    elif not is_over and not was_open:
-        draft.set(table, key, of.site)
-        number = _count(draft, table, (of.tenant, of.site), 1)
-        usual = draft.derived(_USUAL)
-        place = (of.tenant, of.site)
-        before = usual.get(place, float(number))
-        draft.set(usual, place, before + _STEP * (number - before))
-
-
-def open_tickets(draft: Draft) -> dict[Any, Any]:
-    """(tenant, ticket) → its site, and (tenant, None, site) → how many are open there."""
-    return known.index(draft, _OPEN, ("tickets",), _enter)
-
-
-def _enter(table: dict[Any, Any], kind: str, record: Ticket) -> None:
-    if record.state not in tickets.OVER:
-        table[record.tenant, record.id] = record.site
-        place = (record.tenant, None, record.site)
-        table[place] = table.get(place, 0) + 1
-
-
-def _count(draft: Draft, table: dict[Any, Any], place: tuple[TenantId, str], step: int) -> int:
-    key = (place[0], None, place[1])
-    number: int = max(0, table.get(key, 0) + step)
-    draft.set(table, key, number)
-    return number
-
-
-def _learn(draft: Draft, of: Ticket) -> None:
-    if of.resolved_at is not None and not of_subject(f"ticket:{of.id}"):
-        hours = max(0.0, (of.resolved_at - of.opened_at).total_seconds() - of.paused_s) / 3600.0
-        before, draft.tenant = draft.tenant, of.tenant
-        Effects(draft, _LEARNS).learn(properties(of), log(1.0 + hours))
-        draft.tenant = before
-
-
-def properties(of: Ticket) -> list[tuple[str, str]]:
-    """What tickets are told apart by when it comes to how long they take."""
-    found = [("priority", of.priority.lower()), *levels("type", of.type), *levels("assignee", of.assignee)]
-    for name in ("site", "client", "entity", "source"):
-        value = getattr(of, name)
-        if value:
-            found.append((name, value))
-    if of.title:
-        found.append(("title", of.title[:80].lower()))
-    return found
-
-
 # -- the row
 
 
 def row(draft: Draft, thing: Thing) -> Row:
     of: Ticket = thing.record
     age_h = max(0.0, (draft.now - of.opened_at).total_seconds()) / 3600.0
-    mean, own = Effects(draft, _LEARNS).typical(properties(of))
-    number = open_tickets(draft).get((of.tenant, None, of.site), 0)
-    usual = draft.derived(_USUAL).get((of.tenant, of.site), float(number))
+    mean, own = Effects(draft, ticket_memory.LEARNS).typical(ticket_memory.properties(of))
+    busy = ticket_memory.busy(draft, of)
+    number = busy["site"]
     total = (of.due_at - of.opened_at).total_seconds() / 3600.0 if of.due_at is not None else nan
     return (
         log(1.0 + age_h),
         _RANK[LEVELS.get(of.priority.lower(), level(of.priority, "priority")).value],
         _ASSIGNED.get(of.state, 0.0) if of.assignee or of.state == "in_progress" else 0.0,
-        log((1.0 + number) / (1.0 + max(0.0, usual))),
+        log((1.0 + number) / (1.0 + ticket_memory.usual(draft, of, number))),
         own if not isnan(mean) else nan,
         age_h / total if total and total > 0.0 else nan,
         float(of.reassignments),
         float(is_open(draft, of)),
+        *_course(of, draft.now),
+        *ticket_memory.pace(draft, of),
+        *(log(1.0 + number) for number in busy.values()),
+        *ticket_memory.coming(draft, of),
+        float(len({step.assignee.partition("/")[0] for step in of.history if step.assignee})),
     )
+
+
+def _course(of: Ticket, now: datetime) -> tuple[float, ...]:
+    """Logarithms: hours since its last step before now, steps, hours with its assignee, and hours on hold."""
+    past = [step.at for step in of.history if step.at < now]
+    handed = next((step.at for step in of.history if step.assignee == of.assignee), of.opened_at)
+    held = of.paused_s + ((now - of.held_since).total_seconds() if of.held_since is not None else 0.0)
+    return (
+        _log_hours((now - past[-1]).total_seconds()) if past else 0.0,
+        log(1.0 + len(of.history)),
+        _log_hours((now - handed).total_seconds()),
+        _log_hours(held),
+    )
+
+
+def _log_hours(seconds: float) -> float:
+    return log(1.0 + max(0.0, seconds) / 3600.0)
 
 
 def is_open(draft: Draft, of: Ticket) -> bool:
@@ -152,7 +123,7 @@ def margin(values: Row, share: float, thing: Thing | None = None) -> float:
     >>> margin(fresh, 0.2) < margin(late, 0.2)
     True
     """
-    age, _, assigned, busy, own, used, moves, _ = values
+    age, _, assigned, busy, own, used, moves, _ = values[:8]
     hours = max(exp(age) - 1.0, 1.0 / 60.0)
     used = used if not isnan(used) and used > 0.0 else 0.01
     total = hours / used
@@ -214,7 +185,7 @@ def thing(draft: Draft, id: Any) -> Thing | None:
     of: Ticket | None = draft.book.nouns["tickets"].get(id)
     if of is None:
         return None
-    observe(draft, of)
+    ticket_memory.observe(draft, of)
     if of.due_at is None or of.state in tickets.OVER or of.state == "on_hold" or of_subject(f"ticket:{of.id}"):
         return None
     if not draft.now < of.due_at <= draft.now + HORIZON:

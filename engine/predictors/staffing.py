@@ -1,8 +1,8 @@
 """Posts that will be short of people when a shift begins within four hours.
 
-Owns the six features, what is remembered of who comes, and the probability without a model: the chance that more of
-the people who are due stay away than can be spared, each of them staying away by chance (a binomial tail). It fails
-where absences come together, as in an illness or a strike.
+Owns the six features and their columns, what is remembered of who comes, and the probability without a model: the
+chance that more of the people who are due stay away than can be spared, each of them staying away by chance (a binomial
+tail). It fails where absences come together, as in an illness or a strike.
 """
 
 from __future__ import annotations
@@ -10,17 +10,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from math import comb, isnan
+from math import comb, isnan, log
 from typing import Any
 
 from msgspec import Struct
 
 from data.nouns.world import Shift, Site
 from data.records import TenantId
+from data.slots import zone_of
 from engine.book import Draft
 from engine.domain import staffing
 from engine.domain.calendar import local_day
 from engine.domain.settings import rules_of
+from engine.predictors import staffing_memory
 from engine.predictors.memory import TYPES, Shares, log_odds
 from engine.predictors.predictor import Acts, Happened, Predictor, Row, Thing
 
@@ -32,6 +34,10 @@ FEATURES = (
     "site_criticality",
     "known_absences",
     "no_show_rate",
+    *(f"no_show_rate.{name}" for name in staffing_memory.COLUMNS),
+    "scheduled.people",
+    "time_to_shift.hour",
+    "time_to_shift.weekday",
 )
 #: Share of people who stay away before anything is known, and over how long it is forgotten.
 STAYS_AWAY, HALF_LIFE_S = 0.05, 60 * 86_400.0
@@ -86,6 +92,7 @@ def learn(draft: Draft, of: Post) -> None:
     draft.set(decided, key, True)
     if len(decided) > _MOST:
         draft.discard(decided, next(iter(decided)))
+    staffing_memory.learn(draft, _slot(of), of.there(), of.required)
     shares = Shares(draft, TYPES, HALF_LIFE_S)
     for shift in of.shifts:
         if shift.announced == "scheduled" and shift.state != "cancelled":
@@ -118,6 +125,7 @@ def row(draft: Draft, thing: Thing) -> Row:
     whole = shares.of((of.tenant, "away", ""), STAYS_AWAY, 50.0)
     site = shares.of((of.tenant, "away_site", of.site), whole, 20.0)
     due = of.due
+    local = of.starts_at.astimezone(zone_of(of.zone))
     away = [shares.of((of.tenant, "away_person", shift.person), site, 10.0) for shift in due if shift.person]
     day = shares.of((of.tenant, "away_day", _day(of)), whole, 50.0)
     return (
@@ -127,7 +135,15 @@ def row(draft: Draft, thing: Thing) -> Row:
         float(of.criticality),
         float(of.away),
         shares.of((of.tenant, "away_site_day", f"{of.site}/{_day(of)}"), day, 20.0),
+        *staffing_memory.columns(draft, _slot(of), PREDICTOR.prior),
+        log(1.0 + len(due)),
+        local.hour + local.minute / 60.0,
+        float(local.weekday()),
     )
+
+
+def _slot(of: Post) -> staffing_memory.Slot:
+    return staffing_memory.Slot(of.tenant, of.site, of.name, of.starts_at, of.zone)
 
 
 # -- without a model
@@ -140,7 +156,7 @@ def margin(values: Row, share: float, thing: Thing | None = None) -> float:
     >>> margin(spare, 0.1) < margin(short, 0.1)
     True
     """
-    slack, attendance, _, _, _, no_show = values
+    slack, attendance, _, _, _, no_show = values[:6]
     slack = 0.0 if isnan(slack) else slack
     of: Post | None = thing.record if thing is not None else None
     people = len(of.due) if of is not None else max(1, 2 + int(slack))

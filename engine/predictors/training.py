@@ -43,7 +43,7 @@ FIT, CALIBRATE = 0.70, 0.85
 PRIMARY = "pr_auc"
 TREES = 120
 SETTINGS: dict[str, str | float | int | bool] = {
-    "max_depth": 4,
+    "max_depth": 3,
     "eta": 0.06,
     "min_child_weight": 8,
     "lambda": 1.0,

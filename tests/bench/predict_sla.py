@@ -39,7 +39,12 @@ from engine.predictors.replay import Replay
 from tests.bench.tabular import rows as rows_of
 
 PRIORITIES = {"1": "critical", "2": "high", "3": "medium", "4": "low"}
-STATES = {"New": "NEW", "Resolved": "RESOLVED", "Closed": "CLOSED"}
+STATES = {
+    "New": "NEW",
+    **dict.fromkeys(
+        ("Awaiting User Info", "Awaiting Problem", "Awaiting Vendor", "Awaiting Evidence"), "ON_HOLD"
+    ),
+    "Resolved": "RESOLVED", "Closed": "CLOSED"}
 #: Of one file alone: the share of tickets, by opening, that is learned from.
 LEARNED = 0.6
 

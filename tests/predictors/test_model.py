@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +26,17 @@ from tests.domain.timeline import At, World, guarded, hours
 from tests.fakes.line import T0
 
 
+def whole(*features: float) -> tuple[float, ...]:
+    """A row of which only the features themselves are known."""
+    return (*features, *(nan for _ in sla.FEATURES[len(features) :]))
+
+
 def examples(number: int = 1200, seed: int = 5, rate: float = 0.3) -> list[PredictionExample]:
     """Tickets whose breach depends on how much of their time is used and on whether anybody has them."""
     draws, found = random.Random(seed), []
     for index in range(number):
         used, assigned = draws.random(), float(draws.random() < 0.6)
-        row = (1.0, 3.0, assigned, 0.0, 0.0, used, 0.0, 1.0)
+        row = whole(1.0, 3.0, assigned, 0.0, 0.0, used, 0.0, 1.0)
         odds = log_odds(rate) + 5.0 * (used - 0.6) - 1.5 * (assigned - 0.6)
         label = draws.random() < 1.0 / (1.0 + np.exp(-odds))
         found.append(
@@ -103,7 +109,7 @@ def test_a_model_of_other_features_is_refused_with_words(trained: tuple[Path, tr
 
 def test_a_share_that_halves_halves_what_is_said(trained: tuple[Path, training.Report]) -> None:
     world = World(serving(trained[0]))
-    of, row = PREDICTORS["sla"], (1.0, 3.0, 1.0, 0.0, 0.0, 0.5, 0.0, 1.0)
+    of, row = PREDICTORS["sla"], whole(1.0, 3.0, 1.0, 0.0, 0.0, 0.5, 0.0, 1.0)
     said = []
     for came in (0.3, 0.15):
         draft = world.draft(world.envelope("tick", None))  # type: ignore[arg-type]
