@@ -13,7 +13,7 @@ from base64 import b64decode, b64encode
 
 LEAST_CHARS, MOST_CHARS = 6, 128
 #: 2^15 · 8 · 128 bytes = 32 MiB and about a tenth of a second for one try.
-_LOG_N, _R, _P = 15, 8, 1
+LOG_N, _R, _P = 15, 8, 1
 _SALT_BYTES, _KEY_BYTES = 16, 32
 
 
@@ -25,11 +25,11 @@ def check_pin(pin: str) -> None:
         raise ValueError("a PIN has at least three different characters")
 
 
-def hash_pin(pin: str) -> str:
-    """The text to store. Raises ValueError on what is no PIN."""
+def hash_pin(pin: str, *, log_n: int = LOG_N) -> str:
+    """The text to store; it says how dear it was, so that this can change. Raises ValueError on what is no PIN."""
     check_pin(pin)
     salt = secrets.token_bytes(_SALT_BYTES)
-    return "$".join(("scrypt", str(_LOG_N), str(_R), str(_P), _text(salt), _text(_key(pin, salt, _LOG_N, _R, _P))))
+    return "$".join(("scrypt", str(log_n), str(_R), str(_P), _text(salt), _text(_key(pin, salt, log_n, _R, _P))))
 
 
 def matches_pin(stored: str, pin: str) -> bool:

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from msgspec import Struct
 
-from engine.client import Command, CommandResult, Refused, Unreachable
+from engine.client import STEP_UP, Command, CommandResult, Refused, Unreachable
 from noc_console.desk import Desk
 from noc_console.safe_text import Safe, safe_text
 
@@ -73,7 +73,7 @@ class Acts:
     ) -> CommandResult | None:
         command = Command(verb=verb, targets=tuple(targets), params=params or {}, request=str(uuid4()))
         try:
-            result = await self._desk.client.command(command)
+            result = await self._commanded(command)
         except Refused as error:
             self._desk.say(_refusal(verb, error), "alarm", seconds=12.0)
             return None
@@ -84,6 +84,24 @@ class Acts:
         self._desk.pump.hurry()
         self._tell(command, result, quiet)
         return result
+
+    async def _commanded(self, command: Command) -> CommandResult:
+        """Sent again once the PIN was given that the engine asks for: under the same request, it is one act."""
+        try:
+            return await self._desk.client.command(command)
+        except Refused as error:
+            if error.field != STEP_UP or not await self._desk.ask_pin(self._confirm):
+                raise
+        return await self._desk.client.command(command)
+
+    async def _confirm(self, pin: str) -> tuple[Safe, bool]:
+        try:
+            await self._desk.client.step_up(pin)
+        except Refused as error:
+            return safe_text(f"{error.reason} — {error.remedy}" if error.remedy else error.reason), error.status == 403
+        except Unreachable as error:
+            return safe_text(f"not sent or not answered ({error})"), True
+        return Safe(""), True
 
     async def undo(self) -> None:
         """Take back the newest act that still can be."""

@@ -6,7 +6,7 @@ this act be done); never draws and never talks to the engine itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -77,14 +77,20 @@ class Ask(Protocol):
     async def __call__(self, label: Safe, *, initial: str = "", kind: str = "") -> str | None: ...
 
 
+#: Sends a PIN → words when it was refused, and whether another try can come to anything.
+Confirm = Callable[[str], Awaitable[tuple[Safe, bool]]]
+
+
 class Desk:
-    """Made by the app before the first frame; `acts`, `pump`, `bell`, `say`, `ask` are set there once."""
+    """Made by the app before the first frame; `acts`, `pump`, `bell`, `say`, `ask`, `ask_pin` are set there once."""
 
     acts: Acts
     pump: Pump
     bell: Bell
     say: Say
     ask: Ask
+    #: Asks for the PIN until it is taken; False when the operator leaves it.
+    ask_pin: Callable[[Confirm], Awaitable[bool]]
 
     def __init__(self, client: EngineClient, clock: Clock, options: Options, glyphs: Glyphs) -> None:
         self.client, self.clock, self.options, self.glyphs = client, clock, options, glyphs

@@ -56,6 +56,9 @@ class FakeClient:
         self.banners: tuple[str, ...] = ()
         self.alarms_10m = 4
         self.lag_seconds = 0.0
+        #: What was given as a PIN, in order; `pin` is the right one.
+        self.pins: list[str] = []
+        self.pin = "tulip-77"
         self._refusals: list[Refused] = []
         self._query_refusals: dict[str, Refused] = {}
         self._watchers: list[asyncio.Queue[Sequence[Change] | Resync | Unreachable]] = []
@@ -130,6 +133,15 @@ class FakeClient:
         if command.request not in self._done:
             self._done[command.request] = self._do(command)
         return self._done[command.request]
+
+    async def step_up(self, pin: str) -> float:
+        self._answerable()
+        self.pins.append(pin)
+        if pin != self.pin:
+            left = 3 - len(self.pins)
+            remedy = f"{left} more before it is locked" if left > 0 else "try again in 15 min"
+            raise Refused("this is not the PIN", field="pin", remedy=remedy, status=403 if left > 0 else 429)
+        return 300.0
 
     async def health(self) -> Health:
         self._answerable()
