@@ -17,6 +17,7 @@ from threading import Thread
 import click
 import pytest
 
+from engine.step_up import OWN_USER
 from engine.version import VERSION
 from noc_console.__main__ import run
 from noc_console.commands import outcome
@@ -163,6 +164,40 @@ def test_tokens_are_made_listed_and_revoked(tmp_path: Path, capsys: pytest.Captu
     assert run([*store, "token", "revoke", listed["id"]]) == 0
     assert run([*store, "token", "list", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["revoked_at"]
+
+
+def test_a_pin_is_set_from_a_pipe_changed_and_removed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ["--data-dir", str(tmp_path)]
+
+    def pin(*words: str, given: str) -> int:
+        monkeypatch.setattr("sys.stdin", io.StringIO(given))
+        return run([*store, "token", *words])
+
+    def has_pin() -> dict[str, str]:
+        assert run([*store, "token", "list", "--json"]) == 0
+        text = capsys.readouterr().out
+        assert "scrypt" not in text and "tulip" not in text
+        rows = [json.loads(line) for line in text.splitlines()]
+        return {OWN_USER if row["id"] == OWN_USER else row["name"]: row["pin"] for row in rows}
+
+    assert pin("create", "--name", "ana", "--role", "viewer", "--pin", given="tulip-77\n") == 0
+    assert pin("create", "--name", "bob", "--role", "viewer", given="") == 0
+    capsys.readouterr()
+    assert has_pin() == {"ana": "yes", "bob": "no"}
+    assert pin("pin", "bob", given="rose-77\n") == 0
+    assert pin("pin", "--own-user", given="rose-78\n") == 0
+    assert pin("pin", "ana", "--remove", given="") == 0
+    assert has_pin() == {"ana": "no", "bob": "yes", OWN_USER: "yes"}
+    capsys.readouterr()
+    for words, given in ((["ana"], "123\n"), ([], "tulip-77\n"), (["ana", "--own-user"], "tulip-77\n")):
+        assert pin("pin", *words, given=given) == outcome.USAGE
+    assert pin("pin", "eve", given="tulip-77\n") == outcome.FAILED
+    assert pin("create", "--name", "ana", "--role", "viewer", given="") == 0
+    assert pin("pin", "ana", given="tulip-77\n") == outcome.USAGE, "two have the name"
+    assert "tulip" not in capsys.readouterr().err
+    assert has_pin()["ana"] == "no"
 
 
 def test_a_database_goes_through_backup_check_and_restore(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
