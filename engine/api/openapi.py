@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from engine.acts import VERBS
+from engine.api.acts import CommandBody
 from engine.api.context import Api
 from engine.api.routes import PUBLIC, Route
 from engine.api.wire import ProblemDocument, Reply, Request, json_reply
@@ -52,7 +54,12 @@ def _operation(
     operation: dict[str, Any] = {
         "summary": route.words,
         "x-capability": route.capability,
-        "parameters": [*_path_parameters(route), *_query_parameters(parts.get("query"), components)],
+        **({"x-capability-also": route.also} if route.also else {}),
+        "parameters": [
+            *_path_parameters(route),
+            *_query_parameters(parts.get("query"), components),
+            *_step_up_parameter(route),
+        ],
         "responses": {str(route.status): _response(route, parts.get("out"))},
     }
     if route.capability == PUBLIC:
@@ -80,6 +87,15 @@ def _path_parameters(route: Route) -> list[dict[str, Any]]:
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in _PARAMETER.findall(route.path)
     ]
+
+
+def _step_up_parameter(route: Route) -> list[dict[str, Any]]:
+    """Of the acts that take a PIN, and of the route that any act may go by."""
+    verb = VERBS.get(route.verb)
+    if not (verb is not None and verb.step_up) and route.body is not CommandBody:
+        return []
+    words = "The proof of a step-up (POST /api/v1/step-up), where the token has a PIN."
+    return [{"name": "Step-Up", "in": "header", "required": False, "description": words, "schema": {"type": "string"}}]
 
 
 def _query_parameters(schema: dict[str, Any] | None, components: dict[str, Any]) -> list[dict[str, Any]]:

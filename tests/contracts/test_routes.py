@@ -35,6 +35,7 @@ def test_every_route_declares_one_known_capability() -> None:
     for route in TABLE:
         known = route.capability in CAPABILITIES or route.capability == PUBLIC
         assert known, f"{route.method} {route.path}: {route.capability!r}"
+        assert not route.also or route.also in CAPABILITIES
 
 
 def test_only_health_is_public() -> None:
@@ -61,7 +62,9 @@ def test_bodies_take_no_unknown_field() -> None:
 def test_routes_by_role_are_as_written_down() -> None:
     """Whoever changes what a role may do changes the golden file, and sees it in review."""
     matrix = {
-        f"{route.method} {route.path}": sorted(role for role, has in ROLES.items() if route.capability in has)
+        f"{route.method} {route.path}": sorted(
+            role for role, has in ROLES.items() if not has.isdisjoint((route.capability, route.also))
+        )
         for route in TABLE
         if route.capability != PUBLIC
     }
@@ -79,6 +82,17 @@ def test_the_document_names_what_is_served_and_nothing_else() -> None:
         for operation in methods.values():
             named = {one["name"] for one in operation["parameters"] if one["in"] == "path"}
             assert all(f"{{{name}}}" in path for name in named) and path.count("{") == len(named)
+
+
+def test_acts_that_take_a_pin_are_told_apart_in_the_document() -> None:
+    paths = build_document(TABLE, "x")["paths"]
+    taking = {
+        path
+        for path, methods in paths.items()
+        for operation in methods.values()
+        if any(one["name"] == "Step-Up" and one["in"] == "header" for one in operation["parameters"])
+    }
+    assert taking == {"/api/v1/commands", "/api/v1/approvals/{id}/approve", "/api/v1/kill_switches"}
 
 
 def test_a_change_is_documented_as_it_is() -> None:
@@ -134,7 +148,7 @@ def fill(route: Route, id: object) -> str:
 async def test_without_a_token_and_without_the_capability_nothing_is_answered(route: Route, site: Site) -> None:
     if route.capability == PUBLIC or route.method == "WEBSOCKET" or route.by_source:
         return
-    others = CAPABILITIES - {route.capability}
+    others = CAPABILITIES - {route.capability, route.also}
     body = {"json": {}} if route.method == "POST" else {}
     assert (await site.ask(route.method, fill(route, 1), **body)).status_code == 401
     refused = await site.ask(route.method, fill(route, 1), headers=site.bearer(*others), **body)
@@ -187,6 +201,13 @@ async def test_a_command_that_says_two_things_is_refused(body: bytes, word: str,
     headers = {**site.bearer(*CAPABILITIES), "content-type": "application/json"}
     answer = await site.ask("POST", "/api/v1/commands", content=body, headers=headers)
     assert (answer.status_code, word in answer.text) == (400, True), answer.text
+
+
+@pytest.mark.parametrize("route", [route for route in TABLE if route.also], ids=lambda route: route.path)
+async def test_either_capability_opens_what_two_open(route: Route, site: Site) -> None:
+    site.service.pages[route.path.removeprefix("/api/v1/")] = []
+    for capability in (route.capability, route.also):
+        assert (await site.ask(route.method, route.path, headers=site.bearer(capability))).status_code == 200
 
 
 async def test_a_command_needs_the_capability_of_its_verb(site: Site) -> None:
