@@ -120,7 +120,7 @@ class App:
     async def _grant(self, route: Route, asgi: AsgiScope, headers: Mapping[bytes, bytes]) -> Grant:
         if route.capability == PUBLIC or route.by_source:
             return self._api.gate.nobody
-        return await self._api.gate.admit(asgi, headers, route.capability, face=route.face)
+        return await self._api.gate.admit(asgi, headers, route.capability, face=route.face, also=route.also)
 
     async def _body(self, route: Route, request: Request) -> object:
         """The route's struct, from JSON; an empty body is an empty object. Raises Problem 400, 413, 415, 422."""

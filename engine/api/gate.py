@@ -81,12 +81,13 @@ class Gate:
         return self._guest
 
     async def admit(
-        self, asgi: AsgiScope, headers: Mapping[bytes, bytes], capability: str, *, face: bool = False
+        self, asgi: AsgiScope, headers: Mapping[bytes, bytes], capability: str, *, face: bool = False, also: str = ""
     ) -> Grant:
-        """Who asks, holding `capability`. Raises Problem 401 (who?), 403 (may not)."""
+        """Who asks, holding `capability` or, where one is given, `also`. Raises Problem 401 (who?), 403 (may not)."""
         self.check_origin(asgi.get("method", "WEBSOCKET"), headers)
         grant = await self.identify(asgi, headers, guest=face or capability == "ingest:write")
-        require(grant.scope, capability)
+        if not (also and grant.scope.may(also)):
+            require(grant.scope, capability)
         return grant
 
     async def identify(self, asgi: AsgiScope, headers: Mapping[bytes, bytes], *, guest: bool = False) -> Grant:

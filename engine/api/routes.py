@@ -28,7 +28,8 @@ class Route(Struct, frozen=True, kw_only=True):
     `body`, `query` and `out` are the structs on the wire (None = none, or not JSON). `face`: part of the
     Alertmanager API, with its form of errors. `raw`: the handler reads the body itself.
     `verb`: the command that the route stands for. `by_source`: the handler finds out itself whether a configured
-    source sends (its token, its signature), and asks for the capability of everybody else.
+    source sends (its token, its signature), and asks for the capability of everybody else. `also`: a capability that
+    opens it as well as its own.
     """
 
     method: str
@@ -36,6 +37,7 @@ class Route(Struct, frozen=True, kw_only=True):
     capability: str
     words: str
     handler: Handler | None
+    also: str = ""
     body: Any = None
     query: type[Struct] | None = None
     out: Any = None

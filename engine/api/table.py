@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from msgspec.structs import replace
+
 from data.nouns import NOUN_OF_SUBJECT, NOUNS
 from engine.acts import VERBS
 from engine.api import alertmanager, metrics, openapi, reads, webhooks
@@ -102,7 +104,8 @@ def _reports() -> Iterator[Route]:
     for path, found in REPORTS.items():
         items: Any = reads.PageDocument[dict[str, Any]]
         handler = reads.answer(path)
-        yield _get(f"/api/v1/{path}", found.capability, found.words, handler, items, query=found.params)
+        route = _get(f"/api/v1/{path}", found.capability, found.words, handler, items, query=found.params)
+        yield replace(route, also=found.also)
 
 
 def _get(path: str, capability: str, words: str, handler: Handler, out: Any, *, query: Any = None) -> Route:

@@ -52,7 +52,7 @@ class StatisticsParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     days: Annotated[int, Meta(ge=1, le=365)] = 30
 
 
-@report("playbooks/plan", capability="playbook:run", params=PlanParams)
+@report("playbooks/plan", capability="playbook:run", also="playbook:approve", params=PlanParams)
 async def planned(desk: Desk, scope: Scope, params: PlanParams) -> Sequence[Any]:
     """The dry run of a playbook on an incident: parameters, targets, blast radius and hash. Nothing is done.
 
@@ -105,7 +105,7 @@ async def _incident(desk: Desk, scope: Scope, number: int) -> tuple[Incident, Se
     return found[0], await desk.rows(scope, kind="alerts", incident=number, limit=MOST, sort="id")
 
 
-@report("playbooks/fitting", capability="playbook:run", params=FittingParams)
+@report("playbooks/fitting", capability="playbook:run", also="playbook:approve", params=FittingParams)
 async def fitting(desk: Desk, scope: Scope, params: FittingParams) -> Sequence[Any]:
     """Every playbook against one incident, those whose trigger finds it first: whether it can run there, on how many
     targets, whom it asks, and how its runs of 30 days ended."""
@@ -138,7 +138,7 @@ def _fit(desk: Desk, loaded: Loaded, incident: Incident, alerts: Sequence[Alert]
     return {**row, "blast_radius": told["blast_radius"], "asks": told["asks"]}
 
 
-@report("playbooks/files", capability="playbook:run")
+@report("playbooks/files", capability="playbook:run", also="playbook:approve")
 async def files(desk: Desk, scope: Scope, params: Any) -> Sequence[Any]:
     """Each playbook that is loaded, and each file that could not be, with the place of what is wrong."""
     shelf = _library(desk)
@@ -158,7 +158,7 @@ async def files(desk: Desk, scope: Scope, params: Any) -> Sequence[Any]:
     return loaded + [{"name": trouble.file, "trouble": str(trouble)} for trouble in troubles]
 
 
-@report("playbooks/actions", capability="playbook:run")
+@report("playbooks/actions", capability="playbook:run", also="playbook:approve")
 async def actions(desk: Desk, scope: Scope, params: Any) -> Sequence[Any]:
     """Every action with its parameters and results."""
     return [

@@ -32,10 +32,11 @@ Run = Callable[["Desk", Scope, Any], Awaitable[Sequence[Any]]]
 
 class Report(Struct, frozen=True, kw_only=True):
     """`path` is its kind and its address below /api/v1, `{name}` in it a parameter; `cache_seconds` how old an answer
-    may be; `words` says what it answers."""
+    may be; `words` says what it answers. `also`: a capability that opens it as well as its own."""
 
     path: str
     capability: str
+    also: str
     params: type[Struct]
     cache_seconds: float
     run: Run
@@ -46,7 +47,12 @@ REPORTS: dict[str, Report] = {}
 
 
 def report(
-    path: str, *, capability: str = "noc:view", params: type[Struct] = NoParams, cache_seconds: float = 0.0
+    path: str,
+    *,
+    capability: str = "noc:view",
+    also: str = "",
+    params: type[Struct] = NoParams,
+    cache_seconds: float = 0.0,
 ) -> Callable[[Run], Run]:
     """Enter a coroutine `(desk, scope, params) -> items` as a report. Its docstring is the help text. It reads by
     `desk.rows(scope, kind=…)`, which keeps to what the scope may see."""
@@ -55,6 +61,7 @@ def report(
         REPORTS[path] = Report(
             path=path,
             capability=capability,
+            also=also,
             params=params,
             cache_seconds=cache_seconds,
             run=run,

@@ -126,6 +126,7 @@ async def test_a_question_outlives_a_restart_and_the_plan_is_the_one_that_was_sh
     try:
         approval = await until(engine, "approvals", "open")
         assert approval.plan_sha256 == shown["sha256"]
+        await plans_for_those_who_may(engine, approval.execution, shown["sha256"])
         params = {"plan_sha256": approval.plan_sha256}
         answer = Command(verb="approve", targets=(f"approval:{approval.id}",), params=params)
         await engine.client(BOB).command(answer)
@@ -135,6 +136,19 @@ async def test_a_question_outlives_a_restart_and_the_plan_is_the_one_that_was_sh
         assert incident.owner == "bo"
     finally:
         await engine.stop()
+
+
+async def plans_for_those_who_may(engine: Engine, run: str, sha256: str) -> None:
+    """Whoever may approve or run sees what would be done; nobody else."""
+    for capability in ("playbook:approve", "playbook:run", "noc:manage"):
+        client = engine.client(replace(BOB, capabilities=frozenset({"noc:view", capability})))
+        query = client.query(Query(kind="playbooks/plan", params={"execution": run}))
+        if capability == "noc:manage":
+            with pytest.raises(Refused, match="playbook:run"):
+                await query
+        else:
+            (plan,) = (await query).items
+            assert (plan["sha256"], plan["changed"]) == (sha256, False)
 
 
 async def test_a_plan_is_refused_for_what_is_not_there(tmp_path: Path) -> None:
