@@ -187,7 +187,7 @@ def _fit(pairs: Sequence[Pair], drop: Sequence[str]) -> Fitted:
 
 
 def apart_facts(pairs: Sequence[Pair], fitted: Scores, drop: Sequence[str]) -> dict[str, Any]:
-    """Of the manifest: the most that the model gives to pairs that nothing ties; {} where too few were seen, or some are
+    """Of the manifest: the most that the model gives to pairs that nothing ties; {} where few were seen, or some are
     the same."""
     found = [pair for pair in pairs if pair.apart]
     if len(found) < FEWEST_APART or any(pair.same for pair in found):

@@ -22,6 +22,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from itertools import count, islice
 from typing import Any
 
@@ -76,7 +77,7 @@ def sites() -> Iterator[Signal]:
 
 
 def services() -> Iterator[Signal]:
-    import _lib as load
+    load = import_module("_lib")
 
     scratch = Scratch(Rules())
     for number in count():
