@@ -11,6 +11,8 @@ from noc_console.safe_text import Safe, safe_text, wrap
 from noc_console.widgets.piece import Line, Piece
 
 LABEL = 20
+#: KPIs that are called by their letters, and what the letters stand for.
+_KPI_WORDS = {"MTTA": "MTTA: time to ack", "MTTR": "MTTR: time to end"}
 _STATE_WORDS = {
     "live": "takes everything in and commits it",
     "starting": "loads what was stored",
@@ -64,7 +66,8 @@ def kpi_lines(rows: Sequence[Mapping[str, Any]], cells: int) -> list[Line]:
     """Name, value and how it is reckoned."""
     lines: list[Line] = []
     for row in rows:
-        head = Piece(safe_text(f"  {row.get('name', '')!s:<20.20}"), "text")
+        name = str(row.get("name", ""))
+        head = Piece(safe_text(f"  {_KPI_WORDS.get(name, name):<20.20}"), "text")
         value = Piece(safe_text(f"{_value(row):>14}  "), "strong")
         parts = wrap(safe_text(str(row.get("formula", ""))), max(20, cells - 38))
         lines.append([head, value, Piece(parts[0], "dim")])

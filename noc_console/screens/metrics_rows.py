@@ -25,7 +25,7 @@ SERIES_COLUMNS = (
     Column(key="name", title=Safe("SERIES"), width=15, flex=3, most=40, keep=100),
     Column(key="site", title=Safe("SITE"), width=8, flex=2, most=20, keep=80),
     Column(key="entity", title=Safe("ABOUT"), width=14, flex=5, most=30, keep=90,
-           help=Safe("device, host or person; other labels where there is none")),
+           help=Safe("device, host or person, without the id of the site beside it; other labels where there is none")),
     Column(key="last", title=Safe("LAST"), width=7, right=True, descending=True, keep=98),
     Column(key="age", title=Safe("AGE"), width=4, right=True, keep=50),
     Column(key="spark", title=Safe("LAST 4 H"), width=16, keep=60, sortable=False,
@@ -60,6 +60,11 @@ class SeriesRow(Struct):
             return named
         return " ".join(f"{name}={value}" for name, value in self.labels.items() if name not in {"site", "unit"})
 
+    @property
+    def here(self) -> str:
+        """What it is about, at its site: an id that begins with the site's goes on without that."""
+        return self.about.removeprefix(f"{self.site}-") if self.site else self.about
+
 
 class SeriesRows:
     """Cells of a series by its id. `odd` are the anomalies that go on, by the id of their series."""
@@ -71,12 +76,13 @@ class SeriesRows:
         row = self._rows.get(key)
         if row is None:
             return [Piece(Safe(""))] * len(SERIES_COLUMNS)
+        about = self._desk.names.words(row.here)
         odd = self._odd.get(key)
         now = self._desk.clock.now()
         return (
             Piece(safe_text(row.name), "strong"),
             Piece(self._desk.names.site(row.site), "text" if row.site else "dim"),
-            Piece(safe_text(row.about or "-"), "text" if row.about else "dim"),
+            Piece(about if about else Safe("-"), "text" if about else "dim"),
             Piece(row.unit.value(row.last)),
             Piece(words.age(row.last_at, now) if row.last_at else Safe("-"), "dim"),
             Piece(own_spark(row.averages, self._desk.glyphs), "spark"),
@@ -96,7 +102,8 @@ class SeriesRows:
             return (float("-inf") if row.last is None else row.last, -row.place)
         if column == "age":
             return (-row.last_at.timestamp() if row.last_at else 0.0, row.place)
-        text = {"name": row.name, "site": self._desk.names.site(row.site), "entity": row.about}[column]
+        names = self._desk.names
+        text = {"name": row.name, "site": names.site(row.site), "entity": names.words(row.here)}[column]
         return (text.casefold(), row.place)
 
 

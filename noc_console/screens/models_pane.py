@@ -33,15 +33,31 @@ register(
 )  # fmt: skip
 
 COLUMNS = (
-    Column(key="model", title=Safe("MODEL"), width=12, keep=100),
-    Column(key="serves", title=Safe("SERVES"), width=9, keep=95),
-    Column(key="score", title=Safe("SCORE"), width=7, right=True, keep=90),
-    Column(key="baseline", title=Safe("BASELINE"), width=17, keep=85),
-    Column(key="last", title=Safe("LAST"), width=5, right=True, keep=80),
-    Column(key="result", title=Safe("RESULT"), width=11, keep=88),
-    Column(key="next", title=Safe("NEXT (UTC)"), width=13, keep=70),
+    Column(key="model", title=Safe("MODEL"), width=12, keep=100, help=Safe("what is learned; enter says what for")),
+    Column(key="serves", title=Safe("SERVES"), width=9, keep=95,
+           help=Safe("what judges now: a trained version, or rules of thumb while nothing better is learned")),
+    Column(key="score", title=Safe("SCORE"), width=7, right=True, keep=90,
+           help=Safe("on newer cases that it has not learned from, 1 is best; enter says which figure it is")),
+    Column(key="baseline", title=Safe("BESIDE"), width=17, keep=85,
+           help=Safe("that figure of what would serve without it, on the same cases; what is no better never serves")),
+    Column(key="last", title=Safe("LAST"), width=5, right=True, keep=80, help=Safe("since its last training")),
+    Column(key="result", title=Safe("TRAINING"), width=11, keep=88,
+           help=Safe("what came of the last training: promoted, it serves; kept, the one before was better")),
+    Column(key="next", title=Safe("NEXT (UTC)"), width=13, keep=70, help=Safe("when it is trained again by itself")),
     Column(key="why", title=Safe("WHY"), width=16, flex=12, keep=92, sortable=False),
 )
+#: What the figures of a model are called, in the order in which they are told.
+METRICS = {
+    "pr_auc": "how purely the likeliest come first (precision-recall area)",
+    "average_precision": "how purely the likeliest come first (average precision)",
+    "roc_auc": "how often a true one stands above a false one (ROC area)",
+    "precision": "of what it says, true (precision)",
+    "recall": "of what is true, said (recall)",
+    "f1": "both of these in one (F1)",
+    "brier": "squared error of its probabilities, 0 is best (Brier)",
+    "base_rate": "true of all (base rate)",
+    "threshold": "it says so from this probability on (threshold)",
+}
 _TONES = {"promoted": "ok", "rolled_back": "ok", "failed": "warn"}
 
 
@@ -165,14 +181,19 @@ def facts(model: Mapping[str, Any]) -> list[tuple[str, Safe]]:
     """What the table has no room for."""
     baseline, against = model.get("baseline_metrics") or {}, model.get("baseline", "")
     found = [("learns", str(model.get("words", ""))), ("serves", str(model.get("champion") or against))]
-    for metric, value in (model.get("metrics") or {}).items():
+    metrics = model.get("metrics") or {}
+    for metric in sorted(metrics, key=lambda name: (name != model.get("primary"), [*METRICS, name].index(name))):
         beside = f", {against} {baseline[metric]:.4g}" if metric in baseline else ""
-        found.append(("held out", f"{metric} {value:.4g}{beside}"))
-    found.append(("last", _said(model)))
+        found.append(("held out", f"{metrics[metric]:.4g}{beside}: {METRICS.get(metric, metric.replace('_', ' '))}"))
+    found.append(("last", _said(model) if _was_trained(model) else "never trained here"))
     found += [("champion", f"{step['version']}  {step['at'][:16]}  {step['why']}") for step in model.get("steps") or ()]
     if model.get("trouble"):
         found.append(("trouble", str(model["trouble"])))
     return [(label, safe_text(text)) for label, text in found]
+
+
+def _was_trained(model: Mapping[str, Any]) -> bool:
+    return any(model.get(field) for field in ("last_at", "progress", "trouble", "why"))
 
 
 def _busy(model: Mapping[str, Any]) -> bool:

@@ -39,9 +39,9 @@ COLUMNS = (
            help=Safe("calibrated probability; ~ = the model's probabilities have drifted")),
     Column(key="left", title=Safe("LEFT"), width=5, right=True, keep=98, help=Safe("until the end of the horizon")),
     Column(key="what", title=Safe("FORETOLD"), width=14, keep=95),
-    Column(key="about", title=Safe("ABOUT"), width=12, flex=3, most=34, keep=97),
-    Column(key="site", title=Safe("SITE"), width=9, flex=1, most=20, keep=80),
-    Column(key=LANE, title=Safe("COURSE"), width=20, flex=6, keep=90, sortable=False,
+    Column(key="about", title=Safe("ABOUT"), width=13, flex=6, most=40, keep=97),
+    Column(key="site", title=Safe("SITE"), width=9, flex=3, most=20, keep=80),
+    Column(key=LANE, title=Safe("COURSE"), width=18, flex=5, keep=90, sortable=False,
            help=Safe("what was said, a rule until the horizon ends; o came, x did not, p prevented, c withdrawn")),
     Column(key="such", title=Safe("SUCH CAME"), width=9, right=True, keep=60, sortable=False,
            help=Safe("of ended predictions about as likely as this one, how many came true, of how many")),
@@ -113,10 +113,12 @@ def such(probability: float, record: Mapping[str, Any] | None) -> Safe:
 
 
 def about(found: Any) -> Safe:
-    """What it is about, for a list: a ticket by number and title, all else by name where it has one."""
+    """What it is about, for a list: a ticket by number and title, all else by name where it has one; the site stands
+    beside it."""
     if found.entity_kind == "ticket":
         return safe_text(f"{found.entity} {found.entity_name}".rstrip())
-    return safe_text(found.entity_name or found.entity)
+    told = found.entity_name or found.entity
+    return safe_text(told.replace(f" at {found.site}", "") if found.site else told)
 
 
 def full(found: Any, names: Directory) -> Safe:
@@ -198,19 +200,27 @@ RECORD_COLUMNS = (
     Column(key="model", title=Safe("FORETELLS"), width=14, descending=True, keep=100),
     Column(key="by", title=Safe("BY"), width=22, flex=1, most=30, keep=96,
            help=Safe("a trained model, or a heuristic until there are enough outcomes")),
-    Column(key="made", title=Safe("MADE"), width=5, right=True, descending=True, keep=80),
-    Column(key="hit", title=Safe("HIT"), width=4, right=True, descending=True, keep=90),
-    Column(key="false_alarm", title=Safe("FALSE"), width=5, right=True, descending=True, keep=88),
-    Column(key="missed", title=Safe("MISS"), width=4, right=True, descending=True, keep=86),
-    Column(key="prevented", title=Safe("PREV"), width=4, right=True, descending=True, keep=84),
-    Column(key="precision", title=Safe("PREC"), width=5, right=True, descending=True, keep=94,
-           help=Safe("hits of all that came true or did not; what was prevented is left out")),
-    Column(key="recall", title=Safe("RECALL"), width=6, right=True, descending=True, keep=92),
-    Column(key="brier", title=Safe("BRIER"), width=13, right=True, keep=70,
-           help=Safe("mean squared error of the probabilities, 0 is best; behind the slash that of the base rate")),
-    Column(key="lead", title=Safe("LEAD"), width=6, right=True, descending=True, keep=60,
+    Column(key="made", title=Safe("MADE"), width=5, right=True, descending=True, keep=80,
+           help=Safe("warnings of the last 30 days")),
+    Column(key="hit", title=Safe("CAME"), width=4, right=True, descending=True, keep=90,
+           help=Safe("what was foretold came true")),
+    Column(key="false_alarm", title=Safe("FALSE"), width=5, right=True, descending=True, keep=88,
+           help=Safe("it did not come")),
+    Column(key="missed", title=Safe("UNTOLD"), width=6, right=True, descending=True, keep=86,
+           help=Safe("it came, and nobody was warned")),
+    Column(key="prevented", title=Safe("AVERTED"), width=7, right=True, descending=True, keep=84,
+           help=Safe("somebody acted, and it did not come")),
+    Column(key="precision", title=Safe("RIGHT"), width=5, right=True, descending=True, keep=94,
+           help=Safe("of the warnings, how many came true (precision); what was averted is left out")),
+    Column(key="recall", title=Safe("CAUGHT"), width=6, right=True, descending=True, keep=92,
+           help=Safe("of what came, how much was foretold (recall)")),
+    Column(key="brier", title=Safe("ERROR/SIMPLE"), width=12, right=True, keep=70,
+           help=Safe("squared error of the probabilities, 0 is best (Brier); behind the slash that of always saying "
+                     "how often it happens")),
+    Column(key="lead", title=Safe("AHEAD"), width=6, right=True, descending=True, keep=60,
            help=Safe("median time from warning to event, of those that came")),
-    Column(key="drift", title=Safe("DRIFT"), width=8, keep=65, descending=True),
+    Column(key="drift", title=Safe("SHIFTED"), width=8, keep=65, descending=True,
+           help=Safe("how far its probabilities have moved from what they were when it was learned (drift)")),
 )  # fmt: skip
 
 

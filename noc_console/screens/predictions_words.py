@@ -18,6 +18,9 @@ from noc_console.widgets.time_axis import WallClock
 
 Record = Mapping[str, Any]
 BAR_CELLS = 12
+#: Parts of the score that weigh less are not told.
+LEAST_WEIGHT = 0.05
+WEIGHTS = Safe("above 0 makes it likelier, below less likely; 0.7 doubles the odds")
 
 
 def explained(
@@ -34,17 +37,24 @@ def explained(
     if record is not None:
         lines += _wrapped(accuracy(found, record), cells, "dim")
     for reason in found.reasons[:1]:
-        lines += _item("why", reason, cells)
+        lines += _item("why", names.words(reason), cells)
     if found.action:
-        lines += _item("do", found.action, cells, "ok")
-    lines += [line for reason in found.reasons[1:] for line in _item("why", reason, cells)]
+        lines += _item("do", names.words(found.action), cells, "ok")
+    lines += [line for reason in found.reasons[1:] for line in _item("why", names.words(reason), cells)]
     if found.acted:
         at = f" at {clock(found.acted_at.timestamp()):%H:%M}" if found.acted_at else ""
         lines += _item("done", f"{found.acted}{at}", cells, "ok")
     lines += _item("enter", target_words(found), cells, "dim")
-    for part in found.contributions:
-        lines += _item(f"{part.weight:+.2f}", f"{part.name.replace('_', ' ')}: {part.words}", cells, "dim")
-    return lines
+    return [*lines, *_weights(found.contributions, cells)]
+
+
+def _weights(parts: Sequence[Any], cells: int) -> list[Line]:
+    """What made it likelier or less likely, the heaviest first; what weighs nothing is not told."""
+    told = sorted((part for part in parts if abs(part.weight) >= LEAST_WEIGHT), key=lambda part: -abs(part.weight))
+    lines: list[Line] = []
+    for part in told:
+        lines += _item(f"{part.weight:+.1f}", f"{part.name.replace('_', ' ')}: {part.words}", cells, "dim")
+    return [*lines, *_wrapped(WEIGHTS, cells, "dim")] if lines else []
 
 
 def target_words(found: Any) -> str:
@@ -121,14 +131,16 @@ def record_facts(record: Record) -> list[tuple[str, Safe]]:
         ("made", f"{made:,}: {record['open']:,} open, {record['cleared']:,} withdrawn, {record['acted']:,} acted on"),
         ("outcomes", f"{record['hit']:,} came, {record['false_alarm']:,} did not, {record['prevented']:,} prevented; "
                      f"{record['missed']:,} came unforetold"),
-        ("precision", f"{_told(record['precision'])}: hits ÷ (hits + false alarms)"),
-        ("recall", f"{_told(record['recall'])}: hits ÷ (hits + missed)"),
-        ("Brier", f"{_figure(record['brier'])} beside {_figure(record['baseline_brier'])} of the base rate{better}"),
+        ("right", f"{_told(record['precision'])} of the warnings: came ÷ (came + did not), the precision"),
+        ("caught", f"{_told(record['recall'])} of what came: came ÷ (came + came unforetold), the recall"),
+        ("error", f"{_figure(record['brier'])} squared (Brier), by always saying the base rate "
+                  f"{_figure(record['baseline_brier'])}{better}"),
         ("base rate", f"{_told(record['base_rate'])} of {record['cases']:,.0f} cases, {record['events']:,} events"),
-        ("lead", f"median {_hours(record['median_lead_h'])}; at precision 80%: {_hours(record['lead_time_h_at_p80'])}"),
+        ("ahead", f"median {_hours(record['median_lead_h'])}; "
+                  f"where 80% of the warnings are right: {_hours(record['lead_time_h_at_p80'])}"),
         ("prevented", f"{_told(record['prevention_rate'])}: {record['prevention_formula']}"),
         ("caveat", f"{record['prevention_caveat']} ({_told(record['prevention_by_chance'])})"),
-        ("drift", record["drift"]["words"] + (" - look into it" if record["drift"]["warning"] else "")),
+        ("shifted", record["drift"]["words"] + (" - look into it" if record["drift"]["warning"] else "")),
     ]  # fmt: skip
     return [(label, safe_text(str(text))) for label, text in facts]
 
@@ -152,7 +164,7 @@ def _heuristic(record: Record) -> str:
 def _better(record: Record) -> str:
     if record["brier"] is None or record["baseline_brier"] is None:
         return ""
-    return "" if record["brier"] < record["baseline_brier"] else ": no better than always saying the base rate"
+    return "" if record["brier"] < record["baseline_brier"] else ": no better"
 
 
 #: What a reason is about, where its name is longer than the label's room.

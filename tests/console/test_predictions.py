@@ -146,7 +146,8 @@ async def test_why_and_how_far_it_could_be_believed(opened: Opened) -> None:
         await desk.press("escape", "C")
         await until(desk, "How far it could be believed")
         told = " ".join(desk.screen.split())
-        assert "0.081 beside 0.105 of the base rate" in told and "prevented ÷ (prevented + hit)" in told
+        assert "0.081 squared (Brier), by always saying the base rate 0.105" in told
+        assert "prevented ÷ (prevented + hit)" in told
         assert "some would not have come anyway" in told and "heuristic, 120 of 500 cases" in told
 
 
