@@ -193,7 +193,8 @@ class Approval(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A question to people about an execution; `step` is the one whose outcome is asked for.
 
     `asks` "run": may this plan run? "outcome": nobody saw how an unsafe step ended; approved = it was done, go on,
-    rejected = it was not, stop. What is approved is the plan with `plan_sha256` and no other.
+    rejected = it was not, stop. What is approved is the plan with `plan_sha256` and no other. `held_by`: whoever
+    last had it wait longer.
     """
 
     tenant: TenantId
@@ -214,6 +215,7 @@ class Approval(Struct, frozen=True, kw_only=True, omit_defaults=True):
     votes: tuple[Vote, ...] = ()
     ended_at: datetime | None = None
     reason: str = ""
+    held_by: str = ""
 
 
 class KillSwitch(Struct, frozen=True, kw_only=True):

@@ -46,6 +46,13 @@ class RejectParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     reason: Reason
 
 
+class HoldParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much longer it waits; `reason` stands in the timeline."""
+
+    minutes: Annotated[float, Meta(ge=1, le=1440)] = 15.0
+    reason: Text = ""
+
+
 class CancelParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: Reason
 
@@ -175,6 +182,20 @@ def reject(acting: Acting, params: RejectParams) -> None:
             results.decided(draft, run, approval.step, False, params.reason)
         else:
             executor.finish(draft, run, "cancelled", f"rejected by {acting.person}: {params.reason}")
+        acting.change("approval", approval.id)
+
+
+@act("hold", capability="playbook:approve", kinds="approval", params=HoldParams)
+def hold(acting: Acting, params: HoldParams) -> None:
+    """Have a question wait longer for its answer; it is no vote, and counts as no approval."""
+    for approval, run in _open_ones(acting):
+        try:
+            until = approvals.held_until(approval, run, params.minutes)
+        except approvals.NotAllowed as error:
+            acting.refuse(f"approval:{approval.id}", str(error))
+            continue
+        approvals.held(acting.draft, approval, until, acting.person, params.reason)
+        executor.put(acting.draft, replace(run, expires_at=until))
         acting.change("approval", approval.id)
 
 

@@ -16,6 +16,8 @@ from data.nouns.playbooks import Approval, Execution, Policy, StepRun, Vote, key
 from engine.book import Draft
 from engine.reasons import ReasonCode
 
+#: From its beginning a run waits no longer for people, however often it is held.
+MOST_HELD = timedelta(hours=24)
 _RECENT = "playbooks.answers"
 _MINUTE = timedelta(minutes=1)
 
@@ -85,6 +87,22 @@ def close_all(draft: Draft, run: Execution, state: Any, reason: str) -> None:
 
 def expired(approval: Approval, now: datetime) -> bool:
     return approval.expires_at is not None and approval.expires_at <= now
+
+
+def held_until(approval: Approval, run: Execution, minutes: float) -> datetime:
+    """When it expires if it is given so many minutes more. Raises NotAllowed."""
+    if approval.expires_at is None:
+        raise NotAllowed("it does not expire")
+    until = min(approval.expires_at + timedelta(minutes=minutes), run.at + MOST_HELD)
+    if until <= approval.expires_at:
+        raise NotAllowed("it has waited for a day: approve it, or reject it and ask anew")
+    return until
+
+
+def held(draft: Draft, approval: Approval, until: datetime, person: str, reason: str) -> None:
+    draft.put_noun(replace(approval, expires_at=until, held_by=person), ReasonCode.BY_OPERATOR)
+    told = f"{approval.playbook} waits until {until:%H:%M:%S}Z" + (f": {reason}" if reason else "")
+    draft.record(approval.incident, "approval_held", actor=person, text=told)
 
 
 def voter(approval: Approval, policy: Policy, person: str, on_behalf_of: str) -> str:

@@ -44,6 +44,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "run_playbook": {"playbook": "mend"},
     "approve": {"plan_sha256": "0" * 64},
     "reject": {"reason": "not now"},
+    "hold": {"minutes": 5},
     "cancel": {"reason": "not now"},
     "kill_switch": {"on": True, "reason": "wrong host"},
     "train": {},

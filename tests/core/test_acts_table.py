@@ -129,6 +129,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "run_playbook": {"playbook": "mend"},
     "approve": {"plan_sha256": "0" * 64},
     "reject": {"reason": "not now"},
+    "hold": {"minutes": 5},
     "cancel": {"reason": "not now"},
 }
 
@@ -177,7 +178,7 @@ def test_the_tables_below_leave_no_verb_out() -> None:
     # These act on records of the watched world: tests/domain/test_findings.py.
     world = {"ticket", "assign_ticket", "note_ticket", "move_ticket", "judge_finding", "undo_threshold"}
     # These act on runs of playbooks: tests/playbooks.
-    playbooks = {"run_playbook", "approve", "reject", "cancel", "kill_switch"}
+    playbooks = {"run_playbook", "approve", "reject", "hold", "cancel", "kill_switch"}
     # These act on rotas and policies, which these tables have none of: tests/oncall.
     oncall = {"oncall_override", "oncall_swap", "oncall_cancel", "escalate"}
     # These are about models: tests/training.

@@ -10,7 +10,7 @@ from data.records import DEFAULT_TENANT
 from data.scope import CAPABILITIES, Scope
 from engine.client import CommandResult, Refused
 from engine.rules import Rules
-from tests.fakes.line import unlike
+from tests.fakes.line import at, unlike
 from tests.playbooks.world import World, playbook
 
 TEXT = """
@@ -163,6 +163,62 @@ def test_it_expires_by_the_stored_time_before_any_tick() -> None:
     world.line.tick(1)
     assert world.run().state == "expired"
     assert [one.state for one in world.approvals("expired")] == ["expired"]
+
+
+def hold(world: World, by: str = "bob", **given: Any) -> CommandResult:
+    (approval,) = world.approvals()
+    return world.line.act("hold", f"approval:{approval.id}", scope=who(by), **given)
+
+
+def test_held_it_waits_longer_and_keeps_its_votes() -> None:
+    world = asked(", quorum: 2")
+    approve(world, "bob")
+    world.line.later(1700)
+    hold(world, minutes=20, reason="eve is on her way")
+    (held,) = world.approvals()
+    assert (held.expires_at, held.held_by, len(held.votes)) == (at(3000), "bob", 1)
+    assert world.run().expires_at == at(3000)
+    assert [entry.text for entry in world.line.store.timeline if entry.kind == "approval_held"] == [
+        "mend waits until 12:50:00Z: eve is on her way"
+    ]
+    world.line.tick(1200)
+    assert world.run().state == "pending"
+    world.line.restart()
+    approve(world, "eve")
+    assert world.run().state == "running"
+
+
+def test_what_was_held_expires_all_the_same() -> None:
+    world = asked()
+    hold(world, minutes=20)
+    world.line.at(3001)
+    assert "expired" in refusal(approve(world, "bob"))
+    assert "expired" in refusal(hold(world))
+    world.line.tick(1)
+    assert (world.run().state, world.approvals()) == ("expired", [])
+
+
+def test_nothing_is_held_for_longer_than_a_day_nor_by_whoever_may_not_approve() -> None:
+    world = asked()
+    with pytest.raises(Refused, match="playbook:approve"):
+        (approval,) = world.approvals()
+        world.line.act("hold", f"approval:{approval.id}", scope=who("bob", "playbook:approve"))
+    for minutes in (0, 1441):
+        with pytest.raises(Refused):
+            hold(world, minutes=minutes)
+    hold(world, minutes=1440)
+    assert world.run().expires_at == at(86_400)
+    assert "for a day" in refusal(hold(world, minutes=1))
+
+
+def test_a_question_that_does_not_expire_is_not_held() -> None:
+    world = World(TEXT % ", mode: auto")
+    world.script["one"] = ["crash"]
+    world.line.fire("web-1")
+    world.line.act("run_playbook", "incident:1", scope=who("ana"), playbook="mend")
+    world.work().crash()
+    assert "does not expire" in refusal(hold(world))
+    assert world.run().state == "unknown"
 
 
 def test_another_plan_than_the_one_that_is_asked_for_is_not_approved() -> None:
