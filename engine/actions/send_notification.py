@@ -7,7 +7,6 @@ try. A webhook gets the text as JSON, signed as its other notices are.
 from __future__ import annotations
 
 import hmac
-from email.message import EmailMessage
 from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,14 +14,13 @@ from msgspec import Meta, Struct, json
 
 from engine.destinations import Forbidden
 from engine.effects import Around
+from engine.mail import Letter, send_mail
 from engine.outbound import Unreached
 from engine.playbooks.actions import Act, Done, Failed, Idempotency, Planned, Refusal, StepAction
 
 if TYPE_CHECKING:
     from engine.book import Draft
     from engine.settings import WebhookSettings
-
-_SUBJECT_CHARS = 200
 
 
 class NotificationParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,36 +77,13 @@ class SendNotification(StepAction):
         except Refusal as error:
             raise Failed(str(error)) from error
         if params.channel == "email":
-            await self._send_mail(act, params)
+            subject = params.title or f"I-{act.incident}: {act.playbook}"
+            letter = Letter(key=act.key, to=params.to, subject=subject, text=params.text)
+            await send_mail(self._mail, letter, act.timeout_seconds)
         else:
             for name in params.to:
                 await self._post(act, params, self._webhooks[name])
         return Done(output={"told": len(params.to)})
-
-    async def _send_mail(self, act: Act, params: NotificationParams) -> None:
-        import aiosmtplib
-
-        mail, message = self._mail, EmailMessage()
-        message["From"], message["To"] = mail.sender, ", ".join(params.to)
-        message["Subject"] = _one_line(params.title or f"I-{act.incident}: {act.playbook}")
-        message["Message-ID"] = f"<{sha256(act.key.encode()).hexdigest()[:32]}@noc-console>"
-        message.set_content(params.text)
-        secret = mail.password if mail.starttls else None
-        try:
-            await aiosmtplib.send(
-                message,
-                hostname=mail.host,
-                port=mail.port,
-                start_tls=mail.starttls,
-                username=mail.user if secret is not None else None,
-                password=secret.reveal() if secret is not None else None,
-                timeout=min(act.timeout_seconds, 30.0),
-            )
-        except aiosmtplib.SMTPRecipientsRefused as error:
-            raise Failed("the mail server refused all recipients") from error
-        except (aiosmtplib.SMTPException, OSError) as error:
-            # Only its kind: the words of the server may hold what was sent to it.
-            raise Failed(f"the mail server did not take it: {type(error).__name__}", again=True) from error
 
     async def _post(self, act: Act, params: NotificationParams, webhook: WebhookSettings) -> None:
         body = json.encode(
@@ -137,11 +112,6 @@ class SendNotification(StepAction):
             raise Failed(str(error), again=True) from None
         if not 200 <= answer.status < 300:
             raise Failed(f"{webhook.name} answered {answer.status}", again=answer.status >= 500)
-
-
-def _one_line(text: str) -> str:
-    """A header is one line of visible text."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:_SUBJECT_CHARS]
 
 
 STEP = SendNotification

@@ -25,6 +25,7 @@ class MailSettings(Struct, frozen=True, kw_only=True):
     user: Annotated[str, Meta(max_length=254)] = ""
     password: Annotated[Secret | None, Meta(description="never sent without TLS")] = None
     starttls: Annotated[bool, Meta(description="false = in clear text, for a server of this machine")] = True
+    ca_file: Annotated[str, Meta(max_length=1024, description="PEM of your own authority; empty = the system's")] = ""
 
 
 class Service(Struct, frozen=True, kw_only=True):
