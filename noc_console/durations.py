@@ -31,7 +31,7 @@ def split_duration(text: str) -> tuple[str, str]:
 
 
 def _length(words: str) -> int:
-    if words.isdigit() and len(words) <= 7:
+    if words.isdecimal() and len(words) <= 7:
         return int(words)
     found = _UNITS.fullmatch(words)
     if found is None or len(words) > 20:

@@ -18,7 +18,7 @@ from textual.widgets import Input
 from noc_console.dialogs.dialog import Dialog
 from noc_console.safe_text import Safe
 from noc_console.widgets.choice_row import ChoiceRow
-from noc_console.widgets.field import Field
+from noc_console.widgets.field import MOST_FIGURE, Field
 from noc_console.widgets.line_view import LineView
 from noc_console.widgets.piece import Line
 
@@ -127,7 +127,10 @@ class ExecuteDialog(Dialog[str]):
         self._view = LineView(id="execute-plan")
         self._view.can_focus = False
         self._cancel = ChoiceRow((Safe("Cancel"),))
-        self._field = Field("number", hint=f"type {matter.number}, the incident's number, then enter")
+        self._field = Field(
+            "number", hint=f"type {matter.number}, the incident's number, then enter", most=MOST_FIGURE
+        )
+        self._field.entry.takes_paste = False
         self._field.display = False
         self._wants_armed, self._told = armed, Safe("")
         self._armed_at: float | None = None

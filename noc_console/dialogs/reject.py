@@ -10,6 +10,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import TextArea
+from textual.widgets.text_area import Edit, EditResult
 
 from data.records import Reject
 from noc_console.dialogs.dialog import Dialog
@@ -56,6 +57,16 @@ class RejectDialog(Dialog[str]):
         self.dismiss(what)
 
 
+class Body(TextArea):
+    """Takes what is typed and pasted in the form that can be shown, and no more than can be edited."""
+
+    def edit(self, edit: Edit) -> EditResult:
+        """The one way into it."""
+        kept = len(self.text) - len(self.get_text_range(edit.from_location, edit.to_location))
+        edit.text = editable(edit.text)[0][: max(0, EDIT_MOST - kept)]
+        return super().edit(edit)
+
+
 class EditDialog(Dialog[str]):
     """Answers the corrected body."""
 
@@ -72,7 +83,7 @@ class EditDialog(Dialog[str]):
         self._reject = reject
         text, replaced = editable(reject.body)
         self._replaced = replaced
-        self._area = TextArea(text, soft_wrap=len(text) < 20_000, tab_behavior="focus")
+        self._area = Body(text, soft_wrap=len(text) < 20_000, tab_behavior="focus")
         self._area.cursor_blink = False
         self._why = LineView()
         self._why.can_focus = False

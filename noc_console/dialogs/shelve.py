@@ -13,7 +13,7 @@ from noc_console.dialogs.dialog import Dialog
 from noc_console.durations import read_minutes
 from noc_console.safe_text import Safe, safe_text
 from noc_console.widgets.choice_row import ChoiceRow
-from noc_console.widgets.field import Field
+from noc_console.widgets.field import MOST_FIGURE, Field
 from noc_console.widgets.one_line import OneLine
 from noc_console.widgets.piece import Piece
 
@@ -32,7 +32,7 @@ class ShelveDialog(Dialog[Shelf]):
         keys = (("enter", "shelve"), ("left right", "length"), ("tab", "next field"), ("esc", "leave"))
         super().__init__(Safe(f"Shelve {what}"), keys)
         self._row = ChoiceRow([Safe(length) for length in self.LENGTHS], chosen=1, label=f"{'for':<10}")
-        self._until = Field("or", hint="30m, 2h or until 18:30 (UTC)")
+        self._until = Field("or", hint="30m, 2h or until 18:30 (UTC)", most=MOST_FIGURE)
         self._reason = Field("reason", hint="for whoever takes over")
         self._end = OneLine("text")
 

@@ -23,7 +23,7 @@ from noc_console.reading import problem_words
 from noc_console.safe_text import Safe, safe_text
 from noc_console.screens.silence_proposals import Subject
 from noc_console.widgets.choice_row import ChoiceRow
-from noc_console.widgets.field import Field
+from noc_console.widgets.field import MOST_FIGURE, Field
 from noc_console.widgets.line_view import LineView
 from noc_console.widgets.one_line import OneLine
 from noc_console.widgets.piece import Line, Piece
@@ -60,7 +60,7 @@ class SilenceDialog(Dialog[Wanted]):
         super().__init__(Safe("Silence alerts by matchers"), keys)
         self._matchers = Field("matchers", matchers, hint='site="Harbour 2", severity=~"low|info"')
         self._row = ChoiceRow([Safe(length) for length in self.LENGTHS], chosen=1, label=f"{'for':<10}")
-        self._until = Field("or", hint="3h, 2d or until 18:30 (UTC)")
+        self._until = Field("or", hint="3h, 2d or until 18:30 (UTC)", most=MOST_FIGURE)
         self._comment = Field("comment", comment, hint="why; ticket or change number")
         self._end = OneLine("text")
         self._hits = LineView()

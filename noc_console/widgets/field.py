@@ -11,10 +11,12 @@ from noc_console.widgets.piece import Piece
 from noc_console.widgets.prompt import Entry
 
 LABEL_CELLS = 10
+#: A note; and a length of time or a number.
+MOST_CHARS, MOST_FIGURE = 2_000, 24
 
 
 class Field(Horizontal):
-    """`value` is what was typed. The label stands out while the cursor is in the field."""
+    """`value` is what was typed, at most `most` characters. The label stands out while the cursor is in the field."""
 
     DEFAULT_CSS = """
     Field { height: 1; }
@@ -22,11 +24,11 @@ class Field(Horizontal):
     Field > Input, Field > Input:focus { height: 1; width: 1fr; border: none; padding: 0; background: $background; }
     """
 
-    def __init__(self, label: str, value: str = "", *, hint: str = "", id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, label: str, value: str = "", *, hint: str = "", most: int = MOST_CHARS) -> None:
+        super().__init__()
         self._label = label
         self._head = OneLine("text")
-        self.entry = Entry(safe_text(value), placeholder=hint, compact=True, select_on_focus=False)
+        self.entry = Entry(safe_text(value), placeholder=hint, compact=True, select_on_focus=False, max_length=most)
         self.entry.cursor_blink = False
         self.entry.cursor_position = len(self.entry.value)
 

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -23,7 +24,10 @@ HISTORY = 50
 
 
 class Entry(Input, inherit_bindings=False):
-    """Textual's input with the keys of a shell line; what is pasted is made safe before it is drawn."""
+    """Textual's input with the keys of a shell line. What comes in is made safe before it is drawn, and cut where it is
+    longer than `max_length`. Where typing proves that somebody meant it, `takes_paste` is False: a paste is left to
+    whoever is around it.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "cursor_left"),
@@ -40,8 +44,17 @@ class Entry(Input, inherit_bindings=False):
         Binding("enter", "submit"),
     ]
 
-    def insert_text_at_cursor(self, text: str) -> None:
-        super().insert_text_at_cursor(safe_text(text))
+    takes_paste = True
+
+    def replace(self, text: str, start: int, end: int) -> None:
+        """The one way into the line: keys, pastes, also over a selection."""
+        kept = len(self.value) - abs(end - start)
+        room = max(0, self.max_length - kept) if self.max_length else len(text)
+        super().replace(safe_text(text)[:room], start, end)
+
+    def _on_paste(self, event: events.Paste) -> None:
+        if not self.takes_paste:
+            event.prevent_default()
 
 
 class Prompt(Horizontal):
