@@ -24,6 +24,7 @@ from noc_console.safe_text import Safe, safe_text
 from noc_console.screens import approvals_words as say
 from noc_console.screens.approvals_acts import ApprovalActs
 from noc_console.screens.approvals_history import history_lines
+from noc_console.screens.approvals_hold import PlanView, QuestionTable
 from noc_console.screens.approvals_matter import OPEN_RUNS, DryRuns, last_good
 from noc_console.screens.approvals_pane import ApprovalsPane
 from noc_console.screens.approvals_plan import plan_lines, progress_lines
@@ -99,7 +100,7 @@ class ApprovalsScreen(ApprovalActs, IncidentActs, FrameScreen):
         desk = self.desk
         self.dry_runs = DryRuns(desk)
         self._open_runs = desk.mirror.lists.of(OPEN_RUNS).records
-        self._waiting_table: LineTable[str] = LineTable(
+        self._waiting_table: LineTable[str] = QuestionTable(
             WAITING_COLUMNS, WaitingRows(desk, self._approvals, self._runs), sort="left"
         )
         self._run_table: LineTable[str] = LineTable(RUN_COLUMNS, RunRows(desk, self._runs), sort="state")
@@ -107,7 +108,8 @@ class ApprovalsScreen(ApprovalActs, IncidentActs, FrameScreen):
         self._files = Reading(desk.client, Query(kind="playbooks/files"))
         self._figures = Reading(desk.client, Query(kind="playbooks/statistics"))
         self._tables = {"waiting": self._waiting_table, "runs": self._run_table, "playbooks": self._book_table}
-        self._told = {part: LineView() for part in PARTS}
+        self._told: dict[str, LineView] = {part: LineView() for part in PARTS}
+        self._told["waiting"] = PlanView()
         titles = {"waiting": ("Waiting", "Plan"), "runs": ("Runs", "Progress"), "playbooks": ("Playbooks", "History")}
         self._lists = {
             part: Pane(Safe(titles[part][0]), self._tables[part], classes="approvals-list") for part in PARTS
@@ -274,7 +276,7 @@ class ApprovalsScreen(ApprovalActs, IncidentActs, FrameScreen):
         cells = self._told["waiting"].scrollable_content_region.width
         if matter is None or not cells:
             return
-        keys = (("E", " execute  "), ("x", " reject  "), ("enter", " opens"))
+        keys = (("E", " execute  "), ("x", " reject  "), ("h", " hold  "), ("enter", " opens"))
         note_line = [piece for key, what in keys for piece in (Piece(Safe(key), "key"), Piece(Safe(what), "dim"))]
         plan = f"Plan {say.short_hash(matter.approval.plan_sha256)}" if not matter.is_outcome else "Was it done?"
         self._peeks["waiting"].retitle(Safe(plan), note_line)

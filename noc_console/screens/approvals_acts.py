@@ -15,6 +15,7 @@ from noc_console.dialogs.execute import ExecuteDialog
 from noc_console.safe_text import Safe, safe_text
 from noc_console.screens import approvals_words as say
 from noc_console.screens.acting import Acting
+from noc_console.screens.approvals_hold import HoldActs
 from noc_console.screens.approvals_matter import ApprovalMatter, DryRuns
 from noc_console.screens.frame import refusal
 from noc_console.screens.fraud_acts import NoteDialog
@@ -77,7 +78,7 @@ class KillActs(Acting):
             self.desk.say(Safe(done), "warn" if on else "ok")
 
 
-class ApprovalActs(KillActs):
+class ApprovalActs(HoldActs, KillActs):
     """Give `question()` and `chosen_run()`: what is under the cursor."""
 
     dry_runs: DryRuns

@@ -130,7 +130,9 @@ def _question(subject: Subject, approval: Approval, now: datetime, cells: int) -
         lines += _row("", Safe(f"{mine.problem}"), cells, "warn")
     if approval.expires_at is not None:
         left = say.left(approval, now)
-        lines += _row("expires", Safe(f"in {left.text}, at {approval.expires_at:%H:%M:%S}Z"), cells, left.style)
+        told = f"in {left.text}, at {approval.expires_at:%H:%M:%S}Z"
+        told += f"; held by {approval.held_by}" if approval.held_by else ""
+        lines += _row("expires", safe_text(told), cells, left.style)
     return lines
 
 

@@ -186,7 +186,7 @@ class ApprovalsClient(FakeClient):
         return query.active is None or query.active != one.settled
 
     def _do(self, command: Command) -> CommandResult:
-        if command.verb not in {"approve", "reject", "cancel", "kill_switch", "run_playbook"}:
+        if command.verb not in {"approve", "reject", "hold", "cancel", "kill_switch", "run_playbook"}:
             return super()._do(command)
         if command.verb == "kill_switch":
             state = "on" if command.params["on"] else "off"
@@ -206,9 +206,18 @@ class ApprovalsClient(FakeClient):
         asked = self.approvals[target.partition(":")[2]]
         if asked.state != "open":
             return self._refused(target, "not found among the open questions")
+        if command.verb == "hold":
+            return self._held(target, asked, command)
         if command.params.get("plan_sha256", asked.plan_sha256) != asked.plan_sha256:
             return self._refused(target, "the plan has changed since; it is asked for again")
         return self._voted(target, asked, command)
+
+    def _held(self, target: str, asked: Approval, command: Command) -> CommandResult:
+        assert asked.expires_at is not None
+        until = asked.expires_at + timedelta(minutes=command.params["minutes"])
+        run = replace(self.runs[asked.execution], expires_at=until)
+        self.tell(replace(asked, expires_at=until, held_by=self.actor), run)
+        return self._result(target)
 
     def _voted(self, target: str, asked: Approval, command: Command) -> CommandResult:
         vote = Vote(by=self.actor, principal=command.params.get("on_behalf_of") or self.actor, at=self.now())

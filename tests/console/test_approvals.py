@@ -596,3 +596,55 @@ async def test_the_bell_rings_once_for_a_question_and_once_in_its_last_minute(op
         assert not bell.due(Dirty(), now + timedelta(seconds=100))
         assert [one.id for one in bell.due(Dirty(), now + timedelta(seconds=140))] == ["restart-panel-I4411"]
         assert not bell.due(Dirty(), now + timedelta(seconds=141))
+
+
+# more time
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_h_gives_a_question_more_time_and_is_no_vote(opened: Opened, size: tuple[int, int]) -> None:
+    client = ApprovalsClient()
+    async with opened(client=client, size=size) as desk:
+        await show(desk)
+        assert "h hold" in desk.screen
+        await desk.press("h")
+        await desk.settled()
+        assert "how much longer?" in desk.screen and "Hold restart-panel for I-4411" in desk.screen
+        await desk.calm("2")
+        await desk.settled()
+        assert [(c.verb, c.targets, c.params) for c in client.commands] == [
+            ("hold", ("approval:restart-panel-I4411",), {"minutes": 30, "reason": ""})
+        ]
+        await desk.live()
+        assert "held by ana" in desk.screen and "33m" in desk.screen
+        assert "0 of 1" in desk.screen and client.approvals["restart-panel-I4411"].state == "open"
+        await desk.live(600)
+        assert "APPR 1" in desk.screen, "it would have expired"
+
+
+async def test_hold_is_a_command_with_its_reason_and_leaving_it_sends_nothing(opened: Opened) -> None:
+    client = ApprovalsClient()
+    async with opened(client=client) as desk:
+        await show(desk)
+        await desk.press("h", "escape")
+        await desk.settled()
+        await desk.press("tab", "h", "escape")
+        await desk.settled()
+        assert not client.commands
+        desk.app.command("hold 45m eve is on her way")
+        await desk.settled()
+        assert client.commands[0].params == {"minutes": 45, "reason": "eve is on her way"}
+        desk.app.command("hold soon")
+        await desk.settled()
+        assert "write 15m, 1h" in desk.screen and len(client.commands) == 1
+
+
+async def test_what_does_not_expire_is_not_held(opened: Opened) -> None:
+    client = ApprovalsClient()
+    client.approvals = {}
+    client.tell(approval(seconds=None, asks="outcome", step="restart"))
+    async with opened(client=client) as desk:
+        await show(desk)
+        await desk.press("h")
+        await desk.settled()
+        assert "does not expire" in desk.screen and not client.commands
