@@ -112,6 +112,51 @@ def is_late(world: SimulatedWorld) -> None:
     world.simulator.models.operation.emit("noc.workorder", data | {"due_at": text_of(now + 60.0)})
 
 
+def comes_late(world: SimulatedWorld) -> None:
+    """The next guard who is due comes twelve minutes after the start, and goes home after an hour."""
+    now, staffing = world.simulator.models.operation.now, world.simulator.models.staffing
+    shift = min((one for one in staffing.shifts.values() if one.starts > now + 60.0), key=lambda one: one.starts)
+    shift.covered, shift.pattern = True, ""  # nobody else comes for it, and he not at his usual time
+
+    def arrive() -> None:
+        shift.covered = False
+        staffing.begin(shift, staffing._attendance(shift, "in"))
+
+    world.simulator.models.operation.at(shift.starts + 720.0, arrive)
+    world.simulator.models.operation.at(shift.starts + 4320.0, _checks_out, world, shift)
+
+
+def _checks_out(world: SimulatedWorld, shift: Shift) -> None:
+    world.simulator.models.operation.emit("noc.attendance", world.simulator.models.staffing._attendance(shift, "out"))
+
+
+def checks_in_from_afar(world: SimulatedWorld) -> None:
+    """Five kilometres off; after the call it is done again, on site."""
+    operation, shift = world.simulator.models.operation, _on_duty(world)
+    here = world.simulator.models.staffing._attendance(shift, "in")
+    operation.emit("noc.attendance", here | {"point": shift.site.point(5000.0, 0.0), "accuracy_m": 8.0})
+    again = here | {"point": shift.site.point(), "accuracy_m": 8.0}
+    operation.after(1500.0, operation.emit, "noc.attendance", again)
+
+
+def is_at_two_sites(world: SimulatedWorld) -> None:
+    """Checked in elsewhere without leaving; after the call that is ended."""
+    operation, shift = world.simulator.models.operation, _on_duty(world)
+    elsewhere = next(site for site in world.simulator.world.sites if site is not shift.site)
+    there = {"person": shift.person.id, "site": elsewhere.id, "kind": "in", "method": "badge"}
+    operation.emit("noc.attendance", there)
+    operation.after(1500.0, operation.emit, "noc.attendance", there | {"kind": "out"})
+
+
+def turns_odd(world: SimulatedWorld) -> None:
+    """A series of six quiet hours, forty odd minutes, and quiet again."""
+    operation, device = world.simulator.models.operation, first(world, "gateway")
+    for number in range(100):
+        value = 500.0 if 76 <= number < 84 else 40.0 + number * 7 % 5
+        row = {"name": "latency_ms", "value": value, "labels": device.labels}
+        operation.after(300.0 * number, operation.emit, "noc.sample", row)
+
+
 def falls_silent(world: SimulatedWorld) -> None:
     """No part of the simulator stops sending: the alert is put in by hand."""
     now = world.line.now
@@ -148,6 +193,10 @@ CASES: dict[str, Case] = {
     "take-up-ticket": Case(is_put_aside, 4.5, ("assign", "ended")),
     "follow-up-round": Case(is_not_walked, 0.6, verified=False),
     "follow-up-work": Case(is_late, 0.6, ("call", "ended"), verified=False),
+    "note-late-arrival": Case(comes_late, 6.5),
+    "locate-guard": Case(checks_in_from_afar, 0.8, ("call", "ended")),
+    "clear-up-check-in": Case(is_at_two_sites, 0.8, ("call", "ended")),
+    "look-into-metric": Case(turns_odd, 8.2),
     "look-after-source": Case(falls_silent, 0.2, verified=False),
     "watch-dependent": Case(begins("service", "restart_service"), 0.5),
 }
