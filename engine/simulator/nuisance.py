@@ -22,6 +22,8 @@ _ALERTS = (
     ("access-control", "DoorHeldOpen", "Door held open at {name}", "low", 24, False, 5),
     ("alarm-panels", "SensorTest", "Sensor test of {name}", "info", 6, False, 10),
 )  # fmt: skip
+#: The names of these alerts: they come of no cause.
+NAMES = frozenset(row[1] for row in _ALERTS)
 _HOSTS = {
     "metrics-monitor": ("server",),
     "network-monitor": ("gateway", "switch"),
