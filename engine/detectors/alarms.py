@@ -1,6 +1,7 @@
-"""From evidence to alarms: what exceeds the fading peak of the recent past is news; a bounded threshold per series.
+"""From evidence to alarms: what exceeds the fading peak of the recent past is news.
 
-Two channels with memories of their own, so that the talk of many small spikes never hides a new extreme.
+Two channels with memories of their own, so that the talk of many small spikes never hides a new extreme. The peak of
+the first fades twice: all of it within minutes, a part of it slowly, for what comes back within the hour.
 """
 
 from __future__ import annotations
@@ -14,22 +15,25 @@ from engine.detectors.configuration import Configuration
 
 Floats = NDArray[Any]
 
-#: The z-equivalent of the default threshold, and its bounds. The threshold of a series is in proportion.
-DEFAULT_Z, LEAST_Z, MOST_Z = 3.0, 2.0, 5.0
+#: Rows of channels: what may say anything, the part of it that fades slowly, what is capped.
+RECORD, LASTING, USUAL = range(3)
+_ZERO = np.float32(0.0)
 
 
 class Alarms:
-    """Rows: the fading peak of either channel."""
+    """Rows: the fading peaks of the channels. They have faded by `fadings` before a step."""
 
-    rows = 2
+    rows = 3
 
     def __init__(self, configuration: Configuration) -> None:
-        self._fading = np.array([[configuration.record_fading], [configuration.usual_fading]], dtype=np.float32)
+        self.fadings = (configuration.record_fading, configuration.lasting_fading, configuration.usual_fading)
 
-    def step(self, channels: Floats, state: Floats) -> Floats:
-        """Score [n] of the two channels [2, n]; then the peaks learn."""
-        state *= self._fading
-        news = channels - state
-        score: Floats = np.maximum(np.maximum(news[0], news[1]), np.float32(0.0))
+    @staticmethod
+    def step(channels: Floats, state: Floats) -> Floats:
+        """Score [n] of the channels [3, n]; then the peaks learn."""
+        score: Floats = np.maximum(state[RECORD], state[LASTING])
+        np.subtract(channels[RECORD], score, score)
+        np.maximum(score, channels[USUAL] - state[USUAL], out=score)
+        np.maximum(score, _ZERO, out=score)
         np.maximum(state, channels, out=state)
         return score

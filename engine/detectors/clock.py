@@ -15,7 +15,9 @@ from engine.detectors.configuration import Configuration
 Floats = NDArray[Any]
 Bools = NDArray[np.bool_]
 
-LAST, INTERVAL, SEEN, SEEN_SAME, LATE, SETTLING, SLOT, LONGEST, TOLD = range(9)
+#: LAST: seconds since 1970. SEEN_SAME: records that had a same time of day to compare with. LATE: late ones in a row.
+#: TOLD: whether a silence was. CALM: the count of SEEN from which on there may be alarms. LONGEST: gap, fading.
+LAST, INTERVAL, SEEN, SEEN_SAME, LATE, TOLD, CALM, LONGEST = range(8)
 #: A series with one record only has no interval yet; five minutes stand in.
 FIRST_GUESS_SECONDS = 300.0
 
@@ -23,7 +25,7 @@ FIRST_GUESS_SECONDS = 300.0
 class Clock:
     """Rows of `state`: see the names above; all 0 for a series that was never seen."""
 
-    rows = 9
+    rows = 8
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
@@ -41,8 +43,7 @@ class Clock:
         stepped = late & (state[LATE] >= self._configuration.late_records)
         state[LATE, stepped] = 0.0
         state[LAST, stepped] = at[stepped] - self.interval(state)[stepped]
-        state[SLOT, stepped] = np.floor(at[stepped] / self._configuration.slot_seconds)
-        state[SETTLING, stepped] = self._configuration.settling_records
+        self._unsettle(stepped, state)
         ahead |= stepped
         return ahead
 
@@ -51,24 +52,29 @@ class Clock:
         known = state[INTERVAL]
         return known if least_seen >= 2 else np.where(known > 0, known, FIRST_GUESS_SECONDS)
 
-    def advance(self, at: Floats | float, slot: Floats | float, least_seen: float, state: Floats) -> None:
-        """Learn the interval as a running median, note gaps, count the record. Only for accepted records."""
-        gap = at - state[LAST]
+    def advance(self, at: Floats | float, least_seen: float, state: Floats) -> Floats:
+        """Learn the interval as a running median, note gaps, count the record. Only for accepted records. → seconds
+        since the record before [n]."""
+        last, longest, seen = state[LAST], state[LONGEST], state[SEEN]
+        gap: Floats = at - last
         if least_seen == 0:
-            gap[state[SEEN] == 0] = 0.0
-        interval = state[INTERVAL]
-        off = gap - interval
-        if least_seen < 2 or off.any():
+            fresh = seen == 0
+            gap[fresh] = 0.0
+            state[CALM, fresh] = self._configuration.warm_up_records + 1
+        off = gap - state[INTERVAL]
+        if least_seen < 2 or np.count_nonzero(off):
             self._settle(gap, off, least_seen, state)
-        state[LONGEST] *= 0.999
-        np.maximum(state[LONGEST], gap, out=state[LONGEST])
-        settling = state[SETTLING]
-        settling -= 1.0
-        np.maximum(settling, 0.0, out=settling)
-        state[LAST] = at
-        state[SLOT] = slot
-        state[SEEN] += 1.0
-        state[TOLD] = 0.0
+        longest *= 0.999
+        np.maximum(longest, gap, out=longest)
+        last[...] = at
+        seen += 1.0
+        state[LATE : TOLD + 1] = 0.0
+        return gap
+
+    def _unsettle(self, opened: Bools, state: Floats) -> None:
+        """No alarms of the next records of these series."""
+        settled = state[SEEN, opened] + self._configuration.settling_records
+        state[CALM, opened] = np.maximum(state[CALM, opened], settled)
 
     def _settle(self, gap: Floats, off: Floats, least_seen: float, state: Floats) -> None:
         """Learn intervals that were not met to the very second, and note gaps."""
@@ -80,7 +86,8 @@ class Clock:
             started = state[SEEN] > 0
             self._learn(gap, started, close, state)
             opened = started & (gap > self._configuration.gap_intervals * interval) & (state[SEEN] > 1)
-            state[SETTLING, opened] = self._configuration.settling_records
+            if np.count_nonzero(opened):
+                self._unsettle(opened, state)
 
     def _learn(self, gap: Floats, started: Bools, close: Bools, state: Floats) -> None:
         interval = state[INTERVAL]

@@ -12,15 +12,17 @@ from dataclasses import dataclass
 class Configuration:
     """Constants of the detectors; durations in seconds, everything else per record or a plain ratio."""
 
-    # Levels: weights of the exponential means that others lean on.
-    level_weights: tuple[float, ...] = (0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002)
+    # Levels: weights of the exponential means that others lean on, in the order that `levels` names.
+    level_weights: tuple[float, ...] = (0.1, 0.02, 0.01, 0.002, 0.05, 0.05, 0.2, 0.005)
+    log_floor: float = 1e-12
+    """Share of the largest magnitude so far that is nothing to the logarithm."""
 
     # Record-breaking statistics.
     record_forgetting: float = 0.99995
     """What is left of a statistic's maximum after one record."""
-    record_margin: float = 0.15
+    record_margin: float = 0.23
     """Excess over the old maximum that counts in full."""
-    record_growth: float = 2.0
+    record_growth: float = 4.0
     """At most so many times does one record raise the maximum, so that one monster does not blind it."""
     sum_weight: float = 0.1
     """Weight of the sum of all evidence beside the largest."""
@@ -34,16 +36,13 @@ class Configuration:
     rare_weight: float = 1.5
     """Weight of the excess over the quantile that 1 in 500 records exceeds."""
     usual_weight: float = 0.8
-    usual_cap: float = 1.5
+    usual_cap: float = 1.4
     """Most that the usual residual may say at polls of ten minutes and closer: it alone never reaches `threshold`."""
     usual_cap_seconds: float = 600.0
-    graded_weight: float = 1.0
-    """Weight in the evidence, never in the score, of the largest excess over the usual quantiles: it orders records
-    that break nothing, and lasts as long as something is unusual."""
 
     # Same time of day.
     slot_seconds: float = 900.0
-    day_lags: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 14, 21, 28)
+    day_lags: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7)
 
     # Flat and missing.
     flat_records: int = 36
@@ -54,11 +53,14 @@ class Configuration:
     missing_seconds: float = 60.0
 
     # Alarms.
-    threshold: float = 1.25
+    threshold: float = 1.2
     """The score of an alarm at the default z-equivalent of 3."""
     record_fading: float = 0.98
-    usual_fading: float = 0.9
+    usual_fading: float = 0.85
     """What is left of the recent peak after one record: an alarm must exceed it."""
+    lasting_share: float = 0.3
+    lasting_fading: float = 0.995
+    """A share of the recent peak that fades more slowly."""
     warm_up_records: int = 100
     """Records before the first alarm of a series."""
     settling_records: int = 12

@@ -9,23 +9,24 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable
-from operator import lt
 from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.detectors.alarms import DEFAULT_Z, LEAST_Z, MOST_Z, Alarms
-from engine.detectors.clock import LAST, LATE, SEEN, SEEN_SAME, SETTLING, SLOT, Clock
-from engine.detectors.columns import Columns, Key, key_of
+from engine.detectors.alarms import LASTING, RECORD, USUAL, Alarms
+from engine.detectors.clock import CALM, LAST, SEEN, SEEN_SAME, Clock
+from engine.detectors.columns import Columns, Key, in_place, key_of, least_of, most_of, tiled, total_of
 from engine.detectors.configuration import DEFAULT, Configuration
 from engine.detectors.flat import Flat
-from engine.detectors.levels import SAME, STEP, Levels
+from engine.detectors.levels import PAST, RESIDUALS, SAME, STEP, Levels
 from engine.detectors.missing import Missing
 from engine.detectors.records import Records
 from engine.detectors.seasonal import Seasonal
-from engine.detectors.tails import Tails
+from engine.detectors.tails import LEAST_EXCESS, WITNESSES, Tails
+from engine.detectors.thresholds import DEFAULT_Z, LEAST_Z, MOST_Z
+from engine.detectors.ticks import increases, rounds, spread
 from engine.detectors.verdicts import Kind, Verdicts
 
 Floats = NDArray[Any]
@@ -35,10 +36,13 @@ Ints = NDArray[np.int64]
 LARGEST = 1e30
 #: Series that one detector holds at most: a wrong number must not allocate the machine's memory.
 MOST_SERIES = 1_000_000
-_VERSION = "1"
-_FEW = 64
+_ZERO = np.float32(0.0)
+_VERSION = "2"
 #: The kind that each witness of `records` speaks for.
-_KINDS = np.array([Kind.SPIKE, Kind.SPIKE, Kind.LEVEL_SHIFT, Kind.DRIFT, Kind.SEASONAL_BREAK], dtype=np.uint8)
+_KINDS = np.array(
+    [Kind.SPIKE, Kind.SPIKE, Kind.SEASONAL_BREAK, Kind.SEASONAL_BREAK, Kind.LEVEL_SHIFT, Kind.DRIFT, Kind.SPIKE],
+    dtype=np.uint8,
+)
 
 
 class Ensemble:
@@ -57,12 +61,22 @@ class Ensemble:
         self._seasonal = Seasonal(configuration)
         self._missing = Missing(configuration, self._clock)
         self._alarms = Alarms(configuration)
-        self._settled = 2.0 / configuration.quantile_rate
         self._after = self._clock.rows + self._levels.rows
         self._wide = Columns(self._clock.rows + self._levels.rows + self._flat.rows, np.float64, 0.0)
         self._fine = Columns(self._records.rows + self._alarms.rows, np.float32, 0.0)
         self._quantiles = Columns(self._tails.rows, np.float32, np.nan)
         self._factors = Columns(1, np.float64, 1.0)
+        forgotten = [self._records.forgetting] * self._records.rows
+        self._fadings = np.array([*forgotten, *self._alarms.fadings], dtype=np.float32)[:, None]
+        self._tiles: dict[int, Floats] = {}
+        self._weigh(configuration)
+
+    def _weigh(self, configuration: Configuration) -> None:
+        """Weights of the channels, which take sums of excess in place of means."""
+        self._rare = np.float32(configuration.rare_weight / (WITNESSES - 1))
+        self._usual = np.float32(configuration.usual_weight / WITNESSES)
+        self._cap = np.float32(configuration.usual_weight * configuration.usual_cap)
+        self._share = np.float32(configuration.lasting_share)
 
     # -- the tick
 
@@ -77,18 +91,17 @@ class Ensemble:
         if increasing:
             return self._together(values, at, series) if isinstance(at, float) else self._round(values, times, series)
         verdicts = Verdicts.quiet(len(values), self._configuration.threshold)
-        for part in _rounds(series) if len(series) else ():
+        for part in rounds(series) if len(series) else ():
             verdicts.put(part, self._round(values[part], times[part], series[part]))
         return verdicts
 
     def _together(self, values: Floats, at: float, series: Ints) -> Verdicts:
         """A round of one time for all, the common case: where all is in order it is judged without further looks."""
-        # So each is far below the largest, and none is missing; what overflows is looked at more closely.
-        if float(np.abs(values).max()) < LARGEST:
+        # So each is below the largest, and none is missing; what is not is looked at more closely.
+        if total_of(values) < LARGEST:
             key = key_of(series)
-            wide = self._wide.matrix[:, key]
-            if at > wide[LAST].max():
-                wide[LATE] = 0.0
+            wide = self._wide.part(key)
+            if at > most_of(wide[LAST]):
                 return self._learnt(values, at, key, wide)
         return self._round(values, np.full(len(values), at), series)
 
@@ -96,12 +109,12 @@ class Ensemble:
         """The tick as arrays, with room for its series, and whether each series occurs once in increasing order."""
         measured = np.asarray(values, dtype=np.float64)
         numbers = np.asarray(series, dtype=np.int64)
-        times = measured if isinstance(at, float) else _spread(at, measured.shape)
+        times = measured if isinstance(at, float) else spread(at, measured.shape)
         if measured.ndim != 1 or measured.shape != numbers.shape:
             raise ValueError(f"values {measured.shape} and series {numbers.shape} must be of one dimension and equal")
         if not len(numbers):
             return measured, times, numbers, False
-        increasing = _increases(numbers)
+        increasing = increases(numbers)
         ends = (numbers[0], numbers[-1]) if increasing else (numbers.min(), numbers.max())
         least, most = int(ends[0]), int(ends[1])
         if least < 0 or most >= MOST_SERIES:
@@ -155,74 +168,90 @@ class Ensemble:
 
     def _judged(self, values: Floats, at: Floats, series: Ints) -> Verdicts:
         key = key_of(series)
-        wide = self._wide.matrix[:, key]
+        wide = self._wide.part(key)
         clock = wide[: self._clock.rows]
         accepted = self._clock.accepted(at, clock)
         if accepted.all():
             return self._learnt(values, at, key, wide)
-        if not isinstance(key, slice):
+        if not in_place(key):
             self._wide.matrix[: self._clock.rows, key] = clock
         verdicts = Verdicts.quiet(len(values), self._configuration.threshold)
         if accepted.any():
             key = key_of(series[accepted])
-            verdicts.put(accepted, self._learnt(values[accepted], at[accepted], key, self._wide.matrix[:, key]))
+            verdicts.put(accepted, self._learnt(values[accepted], at[accepted], key, self._wide.part(key)))
         return verdicts
 
     def _learnt(self, values: Floats, at: Floats | float, key: Key, wide: Floats) -> Verdicts:
         """Judge and learn records that are in order, at one time for all or a time for each. Reads as the list of
         judges that it is."""
         clock, levels, flat = wide[: self._clock.rows], wide[self._clock.rows : self._after], wide[self._after :]
-        fine, quantiles = self._fine.matrix[:, key], self._quantiles.matrix[:, key]
-        slot, before = self._seasonal.slots(at), clock[SLOT].copy()
-        least = float(clock[SEEN].min())
-        if least == 0:
-            np.copyto(before, slot, where=clock[SEEN] == 0)
-        statistics, level = self._levels.step(values, clock[SEEN], least, levels)
-        flatness = self._flat.step(statistics[STEP], clock[SEEN], flat)
-        self._clock.advance(at, slot, least, clock)
+        fine, quantiles = self._fine.part(key), self._quantiles.part(key)
+        maxima, peaks = fine[: self._records.rows], fine[self._records.rows :]
+        seen, slot = clock[SEEN], self._seasonal.slots(at)
+        least = least_of(seen)
+        wild, level = self._levels.step(values, seen, least, levels)
+        flatness = self._flat.step(wild[STEP], seen, flat)
+        gap = self._clock.advance(at, least, clock)
         interval = self._clock.interval(clock, least)
-        nearest = self._seasonal.distance(level, slot, interval, key)
-        known = ~np.isnan(nearest)
-        clock[SEEN_SAME] += known
-        np.copyto(statistics[SAME], nearest, where=known)
-        evidence, records = self._records.step(statistics, clock[SEEN : SEEN_SAME + 1], fine[: self._records.rows])
-        usual, rare, most = self._tails.step(statistics, clock[SEEN], interval, quantiles, least < self._settled)
-        self._seasonal.learn(level, slot, before, interval, key)
+        statistics = wild.astype(np.float32)
+        now = np.empty((2, len(values)), dtype=np.float32)
+        now[0], now[1] = level, values
+        self._compare(self._seasonal.distance(now, slot, interval, key), statistics, clock)
+        fine *= tiled(self._fadings, len(values), self._tiles)
+        records = self._records.step(statistics, clock[SEEN : SEEN_SAME + 1], maxima)
+        usual, rare, most = self._tails.step(statistics[RESIDUALS], seen, interval, quantiles, least)
+        self._seasonal.learn(now, slot, gap, interval, key, at)
         channels = self._channels(records, usual, rare, interval)
-        score = self._alarms.step(channels, fine[self._records.rows :])
-        if not isinstance(key, slice):
+        score = self._alarms.step(channels, peaks)
+        if not in_place(key):
             self._wide.matrix[:, key], self._fine.matrix[:, key], self._quantiles.matrix[:, key] = wide, fine, quantiles
-        verdicts = self._verdicts(channels, most, score, clock, key, least)
-        if evidence is not None:
-            self._name(verdicts, evidence)
+        verdicts = self._verdicts(channels, most, score, clock, key)
+        if records is not None:
+            self._name(verdicts, records[0])
         if flatness is not None:
             self._tell_flat(verdicts, *flatness)
         return verdicts
 
-    def _channels(self, records: Floats, usual: Floats, rare: Floats, interval: Floats) -> Floats:
-        """[2, n]: records with rare residuals, which may say anything, and usual residuals, which are capped."""
-        configuration = self._configuration
-        cap: Any = configuration.usual_cap
-        if interval.max() > configuration.usual_cap_seconds:
-            cap = cap * np.maximum(interval / configuration.usual_cap_seconds, 1.0)
-        channels = np.empty((2, len(records)), dtype=np.float32)
-        channels[0] = records + np.float32(configuration.rare_weight) * np.maximum(rare, 0.0)
-        np.minimum(np.maximum(usual, np.float32(0.0)), cap, out=channels[1], casting="same_kind")
-        channels[1] *= np.float32(configuration.usual_weight)
+    @staticmethod
+    def _compare(nearest: Floats, statistics: Floats, clock: Floats) -> None:
+        """Distances to the same time of day take their place where there is one."""
+        known = np.isfinite(nearest[0])
+        count = np.count_nonzero(known)
+        if count == len(known):
+            statistics[SAME : PAST + 1] = nearest
+            clock[SEEN_SAME] += 1.0
+        elif count:
+            clock[SEEN_SAME] += known
+            np.copyto(statistics[SAME : PAST + 1], nearest, where=known)
+
+    def _channels(self, records: tuple[Floats, Floats] | None, usual: Floats, rare: Floats, interval: Floats) -> Floats:
+        """[3, n]: records with rare residuals, which may say anything, their slowly fading part, and usual residuals,
+        which are capped."""
+        cap: Any = self._cap
+        longest = self._configuration.usual_cap_seconds
+        if most_of(interval) > longest:
+            cap = cap * np.maximum(interval / longest, 1.0).astype(np.float32)
+        channels = np.empty((3, len(usual)), dtype=np.float32)
+        rare *= self._rare
+        np.maximum(rare, _ZERO, out=channels[RECORD])
+        if records is not None:
+            channels[RECORD] += records[1]
+        np.multiply(channels[RECORD], self._share, channels[LASTING])
+        usual *= self._usual
+        np.maximum(usual, _ZERO, out=usual)
+        np.minimum(usual, cap, out=channels[USUAL])
         return channels
 
-    def _verdicts(  # noqa: PLR0917 - one tick in parts, on the hot path
-        self, channels: Floats, most: Floats, score: Floats, clock: Floats, key: Key, least: float
-    ) -> Verdicts:
-        graded = np.float32(self._configuration.graded_weight) * (most + np.float32(4.0))
-        threshold = self._configuration.threshold * self._factors.matrix[0, key]
+    def _verdicts(self, channels: Floats, most: Floats, score: Floats, clock: Floats, key: Key) -> Verdicts:
+        """The excess over the usual quantiles orders records that break nothing: it is in the evidence alone."""
+        most -= LEAST_EXCESS
+        most += np.maximum(channels[RECORD], channels[USUAL])
+        threshold = self._factors.matrix[0, key] * self._configuration.threshold
         alarm = score >= threshold
-        alarm &= clock[SETTLING] == 0
-        if least <= self._configuration.warm_up_records:
-            alarm &= clock[SEEN] > self._configuration.warm_up_records
+        if np.count_nonzero(alarm):
+            alarm &= clock[SEEN] >= clock[CALM]
         # Where no record was broken it is a spike of residuals: the number of that kind is that of a truth.
-        kind = (score > 0).view(np.uint8)
-        return Verdicts(np.maximum(channels[0], channels[1]) + graded, score, threshold, alarm, kind)
+        return Verdicts(most, score, threshold, alarm, (score > _ZERO).view(np.uint8))
 
     @staticmethod
     def _name(verdicts: Verdicts, evidence: Floats) -> None:
@@ -238,7 +267,8 @@ class Ensemble:
         np.maximum(verdicts.evidence, flatness * verdicts.threshold, out=verdicts.evidence, casting="same_kind")
         verdicts.score[falls_flat] = np.maximum(verdicts.score, verdicts.threshold)[falls_flat]
         verdicts.alarm[falls_flat] = True
-        verdicts.kind[flatness > 0] = Kind.FLAT
+        # What alarms meanwhile keeps its own name: a flat line is told once.
+        verdicts.kind[(flatness > 0) & (falls_flat | ~verdicts.alarm)] = Kind.FLAT
 
     # -- thresholds
 
@@ -269,7 +299,7 @@ class Ensemble:
     def lasting(self, verdicts: Verdicts) -> NDArray[np.bool_]:
         """Which records [n] are as unusual as what alarms, though they may be no news."""
         # Evidence has a floor that even the most usual record stands on.
-        floor = 4.0 * self._configuration.graded_weight
+        floor = -float(LEAST_EXCESS)
         lasting: NDArray[np.bool_] = verdicts.evidence - floor >= verdicts.threshold
         return lasting
 
@@ -282,7 +312,7 @@ class Ensemble:
         where = np.unique(numbers)
         self._grow(int(where[-1]) + 1)
         clock = self._wide.matrix[:, where]
-        rows = self._seasonal.touched(clock[SLOT, clock[SEEN] > 0], times)
+        rows = self._seasonal.touched(clock[LAST, clock[SEEN] > 0], times)
         small = [columns for columns in self._all() if columns is not self._seasonal.columns]
         before = [columns.matrix[:, where] for columns in small]
         ring, past = self._seasonal.columns, self._seasonal.columns.matrix[np.ix_(rows, where)]
@@ -362,24 +392,3 @@ class Ensemble:
                 raise ValueError("this detector state is damaged")
         for columns, part in zip(self._all(), parts, strict=True):
             columns.restore(part, count)
-
-
-def _spread(at: Any, shape: tuple[int, ...]) -> Floats:
-    return np.broadcast_to(np.asarray(at, dtype=np.float64), shape)
-
-
-def _increases(series: Ints) -> bool:
-    """Whether each number is above the one before. A few are told sooner as a list than as an array."""
-    if len(series) > _FEW:
-        return bool((series[1:] > series[:-1]).all())
-    listed = series.tolist()
-    return listed == list(range(listed[0], listed[0] + len(listed))) or all(map(lt, listed, listed[1:]))
-
-
-def _rounds(series: Ints) -> list[NDArray[np.int64]]:
-    """Places of a tick in rounds of strictly increasing series; the k-th occurrence of a series is in round k."""
-    order = np.argsort(series, kind="stable")
-    ordered = series[order]
-    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
-    turn = np.arange(len(ordered)) - np.repeat(starts, np.diff(np.append(starts, len(ordered))))
-    return [order[turn == number] for number in range(int(turn.max()) + 1)]

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-DEFAULT_Z, LEAST_Z, MOST_Z = 3.0, 2.0, 5.0
+from engine.detectors.thresholds import DEFAULT_Z, bounded
+
 #: At most so much higher after one false alarm, and so much lower after one that was confirmed.
 MOST_RAISE, LOWERING = 1.3, 0.9
 #: The weekly rule: window, shares of false alarms, and the samples without which nothing is lowered.
@@ -39,11 +40,6 @@ class Change:
     reason: str
     """false_alarm, confirmed, weekly_raise, weekly_lower or undone."""
     evidence: Mapping[str, float]
-
-
-def bounded(z: float) -> float:
-    """The nearest allowed z."""
-    return min(max(z, LEAST_Z), MOST_Z)
 
 
 class Thresholds:

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from engine.detectors.configuration import Configuration
 
 Floats = NDArray[Any]
-_RUN, _LONGEST, _MOVES = range(3)
 
 
 class Flat:
-    """Rows: records in the present run, the longest run before, records that differed from the one before."""
+    """Rows: records in the present run, the longest run before, records that were equal to the one before."""
 
     rows = 3
 
@@ -29,18 +28,18 @@ class Flat:
 
         `change` = |x - x1|; `seen`: records before this one.
         """
-        moved = change > 0
-        run = state[_RUN]
-        if moved.all() and not run.any():
-            state[_MOVES] += 1.0
+        run, longest, rests = state
+        if np.count_nonzero(change) == len(change) and not np.count_nonzero(run):
             return None
-        np.maximum(state[_LONGEST], run * moved, out=state[_LONGEST])
+        moved = change > 0
+        np.maximum(longest, run * moved, out=longest)
         run += 1.0
         run *= ~moved
-        state[_MOVES] += moved
+        rests += ~moved
         if run.max() < self._configuration.flat_records:
             return None
-        limit = np.maximum(self._configuration.flat_records, self._configuration.flat_factor * state[_LONGEST])
-        lively = 2.0 * state[_MOVES] >= seen - run
-        flat = (run >= limit) & lively & (state[_MOVES] > self._configuration.flat_records)
+        limit = np.maximum(self._configuration.flat_records, self._configuration.flat_factor * longest)
+        moves = seen + 1.0 - rests
+        lively = 2.0 * moves >= seen - run
+        flat = (run >= limit) & lively & (moves > self._configuration.flat_records)
         return flat.astype(np.float64), flat & (run < limit + 1.0)

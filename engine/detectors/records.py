@@ -13,40 +13,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.detectors.configuration import Configuration
-from engine.detectors.levels import RECORDS, SAME
+from engine.detectors.levels import PAST, RECORDS, SAME
 
 Floats = NDArray[Any]
 WITNESSES = RECORDS.stop - RECORDS.start
 
 
 class Records:
-    """Rows: the remembered maximum of each statistic."""
+    """Rows: the remembered maximum of each statistic, forgotten by `forgetting` before a step."""
 
     rows = WITNESSES
 
     def __init__(self, configuration: Configuration) -> None:
-        self._forgetting = np.float32(configuration.record_forgetting)
+        self.forgetting = configuration.record_forgetting
         self._margin = np.float32(1.0 / configuration.record_margin)
         self._growth = np.float32(configuration.record_growth)
         self._sum_weight = np.float32(configuration.sum_weight)
 
-    def step(self, statistics: Floats, counts: Floats, state: Floats) -> tuple[Floats | None, Floats]:
-        """Evidence of every witness [5, n] (None: there is none) and of all together [n]; then the maxima learn.
+    def step(self, statistics: Floats, counts: Floats, state: Floats) -> tuple[Floats, Floats] | None:
+        """Evidence of every witness [7, n] and of all together [n], None if there is none; then the maxima learn.
 
         `counts` [2, n]: records so far including this one, and those that had a same time to compare with.
         Only what exceeds its maximum costs more than a comparison.
         """
         current = statistics[RECORDS]
-        state *= self._forgetting
         broken = current > state
-        where = broken.ravel().nonzero()[0]
-        if not where.size:
-            return None, np.zeros(current.shape[1], dtype=np.float32)
+        if not np.count_nonzero(broken):
+            return None
+        witness, series = broken.nonzero()
         evidence = np.zeros(current.shape, dtype=np.float32)
-        witness, series = np.divmod(where, current.shape[1])
         new, old = current[witness, series], state[witness, series]
         known = old > 0
-        surprise = np.log10(np.maximum(counts[(witness == SAME).astype(np.int64), series], 1.0))
+        seasonal = (witness == SAME) | (witness == PAST)
+        surprise = np.log10(np.maximum(counts[seasonal.view(np.int8), series], 1.0))
         # Four times the old maximum is beyond any margin, and cannot overflow; where nothing was known, 1 is dropped.
         base = np.where(known, old, new)
         ratio = np.minimum(new, np.float32(4.0) * base) / base

@@ -9,7 +9,7 @@ It fails on anomalies that last so long that they become the quantile.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,21 @@ from engine.detectors.levels import RESIDUALS
 
 Floats = NDArray[Any]
 WITNESSES = RESIDUALS.stop - RESIDUALS.start
-_SMALLEST = np.float32(1e-30)
+#: Excess is cut to these, in powers of two.
+LEAST_EXCESS, MOST_EXCESS = np.float32(-4.0), np.float32(8.0)
+_SMALLEST, _ONE = np.float32(1e-30), np.float32(1.0)
+#: The rare excess leaves out the last residual, which alone is noisier than the others.
+_RARE = slice(0, WITNESSES - 1)
+
+
+class _Paces(NamedTuple):
+    """What polling intervals mean: [2, 1, n] each, usual and rare."""
+
+    of: bytes
+    least_rate: Floats
+    per_share: Floats
+    rise: Floats
+    fall: Floats
 
 
 class Tails:
@@ -29,53 +43,57 @@ class Tails:
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
-        self._settled_interval = b""
-        self._settled_steps: tuple[Floats, Floats] = (np.zeros(0), np.zeros(0))
+        self._settled = 2.0 / configuration.quantile_rate
+        nothing = np.zeros((2, 1, 0), dtype=np.float32)
+        self._paces = _Paces(b"", nothing, nothing, nothing, nothing)
 
     def step(
-        self, statistics: Floats, seen: Floats, interval: Floats, state: Floats, young: bool
+        self, residuals: Floats, seen: Floats, interval: Floats, state: Floats, least_seen: float
     ) -> tuple[Floats, Floats, Floats]:
-        """Mean log2 excess [n] over the usual quantile, between -4 and 8, the same over the rare one, and the largest
-        over the usual one, which also hears the distance to the same time of day; then learn.
-
-        `young`: some series has seen fewer records than its quantiles need to settle."""
-        residuals = np.log2(np.maximum(statistics[RESIDUALS], _SMALLEST))
+        """Sum of log2 excess [n] over the usual quantiles, each between -4 and 8, the same over the rare ones but the
+        last, and the largest over the usual ones; then learn. `least_seen`: fewest records of any series."""
+        height = np.maximum(residuals, _SMALLEST)
+        np.log2(height, height)
         quantiles = state.reshape(2, WITNESSES, -1)
-        excess = residuals - quantiles
-        above = excess > 0
-        rise, fall = self._steps(seen, interval, young)
-        change = np.where(above, rise, fall)
-        if young or math.isnan(excess.sum()):
+        excess = height - quantiles
+        rise, fall = self._steps(seen, interval, least_seen)
+        change = np.where(excess > 0, rise, fall)
+        flat = excess.ravel()
+        if math.isnan(np.dot(flat, flat)):
             unknown = np.isnan(excess)
             excess[unknown] = 0.0
             change[unknown] = 0.0
-            start = unknown & (statistics[RESIDUALS] > _SMALLEST)
-            quantiles[start] = np.broadcast_to(residuals, quantiles.shape)[start]
+            start = unknown & (residuals > _SMALLEST)
+            quantiles[start] = np.broadcast_to(height, quantiles.shape)[start]
         quantiles += change
-        if not np.shares_memory(quantiles, state):
+        if not np.may_share_memory(quantiles, state):
             state[...] = quantiles.reshape(state.shape)
-        np.maximum(excess, np.float32(-4.0), out=excess)
-        np.minimum(excess, np.float32(8.0), out=excess)
-        mean = excess[:, 1] + excess[:, 2]
-        mean += excess[:, 3]
-        mean *= np.float32(1.0 / (WITNESSES - 1))
-        return mean[0], mean[1], excess[0].max(axis=0)
+        np.maximum(excess, LEAST_EXCESS, out=excess)
+        np.minimum(excess, MOST_EXCESS, out=excess)
+        usual = excess[0]
+        return np.add.reduce(usual), np.add.reduce(excess[1, _RARE]), np.maximum.reduce(usual)
 
-    def _steps(self, seen: Floats, interval: Floats, young: bool) -> tuple[Floats, Floats]:
+    def _steps(self, seen: Floats, interval: Floats, least_seen: float) -> tuple[Floats, Floats]:
         """How far a quantile rises after an exceedance and falls after any other record: [2, 1, n] each."""
-        if not young and interval.tobytes() == self._settled_interval:
-            return self._settled_steps
+        paces = self._paces
+        if interval.tobytes() != paces.of:
+            paces = self._paces = self._paces_of(interval)
+        if least_seen > self._settled:
+            return paces.rise, paces.fall
+        early = np.minimum(2.0 / seen, 0.5).astype(np.float32)
+        rate = np.maximum(paces.least_rate, early)
+        rise = rate * paces.per_share
+        np.minimum(rise, _ONE, out=rise)
+        return rise, np.negative(rate, rate)
+
+    def _paces_of(self, interval: Floats) -> _Paces:
         configuration = self._configuration
-        share = np.empty((2, 1, len(seen)), dtype=np.float32)
+        share = np.empty((2, 1, len(interval)), dtype=np.float32)
         usual = configuration.exceedances_per_day / 86400.0 * interval
         share[0, 0] = np.minimum(np.maximum(usual, configuration.least_exceedance), configuration.most_exceedance)
         share[1] = configuration.least_exceedance
         rate = share * np.float32(0.1)
         rate[1] = configuration.quantile_rate
         np.maximum(rate, np.float32(configuration.quantile_rate), out=rate)
-        if young:
-            np.maximum(rate, np.minimum(0.5, 2.0 / seen), out=rate, casting="same_kind")
-        steps = np.minimum(rate / share, np.float32(1.0)), -rate
-        if not young:
-            self._settled_interval, self._settled_steps = interval.tobytes(), steps
-        return steps
+        per_share = _ONE / share
+        return _Paces(interval.tobytes(), rate, per_share, np.minimum(rate * per_share, _ONE), -rate)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +24,7 @@ class Kind(IntEnum):
     SEASONAL_BREAK = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Verdicts:
+class Verdicts(NamedTuple):
     """One tick's verdicts, each array of shape [n]."""
 
     evidence: Floats
@@ -51,5 +49,5 @@ class Verdicts:
 
     def put(self, where: Any, other: Verdicts) -> None:
         """Write `other` to the places `where` of this one."""
-        for name in ("evidence", "score", "threshold", "alarm", "kind"):
-            getattr(self, name)[where] = getattr(other, name)
+        for mine, theirs in zip(self, other, strict=True):
+            mine[where] = theirs

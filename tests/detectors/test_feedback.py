@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.detectors.alarms import DEFAULT_Z as ALARM_DEFAULT
 from engine.detectors.baselines import Baselines
-from engine.detectors.feedback import DEFAULT_Z, LEAST_Z, MOST_Z, Disposition, Thresholds, weekly
+from engine.detectors.feedback import Disposition, Thresholds, weekly
+from engine.detectors.thresholds import DEFAULT_Z, LEAST_Z, MOST_Z
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -74,10 +74,6 @@ def test_the_weekly_rule_forgets_after_thirty_days_and_keeps_the_bounds() -> Non
     thresholds = Thresholds()
     assert thresholds.weekly(told(10, 10), NOW)[0].evidence == {"false_alarms": 10.0, "samples": 10.0, "share": 1.0}
     assert thresholds.z("s") == pytest.approx(3.3)
-
-
-def test_detector_and_feedback_agree_on_the_default() -> None:
-    assert DEFAULT_Z == ALARM_DEFAULT
 
 
 def test_baselines_know_the_hour_of_the_week() -> None:
