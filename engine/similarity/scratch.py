@@ -7,7 +7,8 @@ For training, evaluation and experiments. Never writes anything down.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from data.nouns.world import Device
@@ -23,6 +24,8 @@ from engine.stages.dedup import dedup
 
 _TICK_SECONDS = 60.0
 _SOURCE = "replay"
+#: A lean engine keeps so many of its newest alerts at least, and twice as many at most.
+_LEAN_ALERTS = 10_000
 
 
 class Scratch:
@@ -95,6 +98,24 @@ class Scratch:
             draft.add_alert(cluster(draft, alert))
         draft.dirty.clear()
         Batch(self.book).absorb(draft)
+        if len(self.book.alerts) >= 2 * _LEAN_ALERTS:
+            self._forget()
+
+    def _forget(self) -> None:
+        """Old alerts, and clusters that nothing can join any more: no tick does it here."""
+        book = self.book
+        for number in list(islice(book.alerts, len(book.alerts) - _LEAN_ALERTS)):
+            alert = book.alerts.pop(number)
+            mine = book.current.get(alert.tenant, {})
+            if mine.get(alert.key) == number:
+                del mine[alert.key]
+            if book.members.get(alert.incident, {}).pop(number, 0) is None and not book.members[alert.incident]:
+                del book.members[alert.incident]
+                book.tallies.pop(alert.incident, None)
+        last = self.now - timedelta(seconds=2.0 * self.rules.window_seconds)
+        for cluster_id in [one.id for one in book.clusters.values() if one.last_at < last]:
+            del book.clusters[cluster_id]
+            book.cluster_seen.pop(cluster_id, None)
 
     def _put(self, kind: EnvelopeKind, payload: Any) -> None:
         envelope = Envelope(kind=kind, tenant=DEFAULT_TENANT, source=_SOURCE, payload=payload, at=self.now)

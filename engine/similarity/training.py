@@ -87,27 +87,15 @@ def train(  # noqa: PLR0913 - what a training may be told, by name
     labelled = sum(bool(line.truth) for lines in recordings for line in lines)
     if labelled < FEWEST:
         raise ModelRefused("data", f"{labelled} alerts with a true incident, at least {FEWEST} are needed")
-    everything = [*recordings, *(scenarios.recording(seed) for seed in _SCENARIOS)]
-    around = [parents] * len(recordings) + [None] * len(_SCENARIOS)
-    first = [
-        _pairs(lines, None, f"reading {number + 1}", tell, linked)
-        for number, (lines, linked) in enumerate(zip(everything, around, strict=True))
-    ]
-    explorer = _fit([pair for pairs in first for pair in pairs], drop)
-    walker = Trees.load(explorer.raw)
-    more = [
-        _pairs(lines[-_EXPLORED:], walker, f"exploring {number + 1}", tell, linked)
-        for number, (lines, linked) in enumerate(zip(everything, around, strict=True))
-    ]
-    pairs = [[*one, *other] for one, other in zip(first, more, strict=True)]
+    pairs = collect(recordings, drop=drop, parents=parents, tell=tell)
     learned, held = _split(pairs, len(recordings))
     tell("fitting", 0, 1)
-    judged = Trees.load(_fit(learned, drop).raw)
-    metrics = _judge(held, judged.score([_dropped(pair.row, drop) for pair in held]))
-    baseline = _judge(held, [pair.cosine for pair in held])
-    before = None if champion is None else _judge(held, champion.score([pair.row for pair in held]))
+    judged = Trees.load(fit_pairs(learned, drop).raw)
+    metrics = judge(held, judged.score([dropped(pair.row, drop) for pair in held]))
+    baseline = judge(held, [pair.cosine for pair in held])
+    before = None if champion is None else judge(held, champion.score([pair.row for pair in held]))
     everyone = [pair for some in pairs for pair in some]
-    fitted = _fit(everyone, drop)
+    fitted = fit_pairs(everyone, drop)
     manifest = Manifest(
         name=MODEL,
         version="0000",
@@ -134,6 +122,29 @@ def train(  # noqa: PLR0913 - what a training may be told, by name
     score = None if before is None else before[PRIMARY]
     offer = Offer(raw=fitted.raw, manifest=manifest, champion_score=score)
     return Trained(offer, metrics, baseline, before)
+
+
+def collect(
+    recordings: Sequence[Sequence[Line]],
+    *,
+    drop: Sequence[str] = (),
+    parents: Mapping[str, str] | None = None,
+    tell: Tell = quiet,
+) -> list[list[Pair]]:
+    """The pairs of each recording, and of the made-up ones after them: as the truth joins, and as a model does that
+    learned from those."""
+    everything = [*recordings, *(scenarios.recording(seed) for seed in _SCENARIOS)]
+    around = [parents] * len(recordings) + [None] * len(_SCENARIOS)
+    first = [
+        _pairs(lines, None, f"reading {number + 1}", tell, linked)
+        for number, (lines, linked) in enumerate(zip(everything, around, strict=True))
+    ]
+    walker = Trees.load(fit_pairs([pair for pairs in first for pair in pairs], drop).raw)
+    more = [
+        _pairs(lines[-_EXPLORED:], walker, f"exploring {number + 1}", tell, linked)
+        for number, (lines, linked) in enumerate(zip(everything, around, strict=True))
+    ]
+    return [[*one, *other] for one, other in zip(first, more, strict=True)]
 
 
 def _pairs(
@@ -174,10 +185,11 @@ def _split(pairs: list[list[Pair]], given: int) -> tuple[list[Pair], list[Pair]]
     return learned, held
 
 
-def _fit(pairs: Sequence[Pair], drop: Sequence[str]) -> Fitted:
+def fit_pairs(pairs: Sequence[Pair], drop: Sequence[str] = ()) -> Fitted:
+    """A model of these; of `drop`ped figures nothing is known to it. Raises ModelRefused."""
     import numpy as np
 
-    rows = [_dropped(pair.row, drop) for pair in pairs]
+    rows = [dropped(pair.row, drop) for pair in pairs]
     labels = [pair.same for pair in pairs]
     if len(set(labels)) < 2:
         raise ModelRefused("data", "all pairs are of one kind: there is nothing to tell apart")
@@ -192,17 +204,18 @@ def apart_facts(pairs: Sequence[Pair], fitted: Scores, drop: Sequence[str]) -> d
     found = [pair for pair in pairs if pair.apart]
     if len(found) < FEWEST_APART or any(pair.same for pair in found):
         return {}
-    most = max(fitted.predict([_dropped(pair.row, drop) for pair in found]))
+    most = max(fitted.predict([dropped(pair.row, drop) for pair in found]))
     return {APART_MOST: round(float(most), 4), "apart": len(found)}
 
 
-def _dropped(row: Sequence[float], drop: Sequence[str]) -> Sequence[float]:
+def dropped(row: Sequence[float], drop: Sequence[str]) -> Sequence[float]:
+    """The row without these figures."""
     if not drop:
         return row
     return [float("nan") if name in drop else value for name, value in zip(figures.FEATURES, row, strict=True)]
 
 
-def _judge(held: Sequence[Pair], scores: Sequence[float]) -> dict[str, float]:
+def judge(held: Sequence[Pair], scores: Sequence[float]) -> dict[str, float]:
     """Of the pairs that labels speak of: average precision, ROC AUC, base rate, Brier score, and the threshold of the
     best F1 with its precision and recall."""
     labelled = [(pair.same, score) for pair, score in zip(held, scores, strict=True) if pair.weight == 1.0]

@@ -84,11 +84,11 @@ class XgboostSimilarity(Streaming):
             return replace(found, marks=figures.marks(None, alert, noted))
         if not scored:
             marks = figures.marks(None, alert, noted, columns.chain)
-            return Ranking(None, None, 0, self._join_at, _NEVER, {}, marks)
-        return self._ranking(draft, alert, noted, columns, scored)
+            return Ranking(None, None, len(offered), self._join_at, _NEVER, {}, marks)
+        return self._ranking(draft, alert, noted, columns, scored, len(offered))
 
-    def _ranking(
-        self, draft: Draft, alert: Alert, noted: stream.Noted, columns: Columns, scored: list[_Scored]
+    def _ranking(  # noqa: PLR0917 - what is known of the alert, on the hot path
+        self, draft: Draft, alert: Alert, noted: stream.Noted, columns: Columns, scored: list[_Scored], tried: int
     ) -> Ranking:
         if len(scored) > 1:
             scored.sort(reverse=True)
@@ -101,7 +101,7 @@ class XgboostSimilarity(Streaming):
         return Ranking(
             Match(best.cluster, score, best.gap),
             second,
-            len(scored),
+            tried,
             self._join_at,
             draft.rules.suppress_above if row[_SAME_TYPE] > 0 else _NEVER,
             figures.telling(row),  # type: ignore[arg-type]  # a dict of facts that happen to be numbers

@@ -3,6 +3,7 @@
     python -m tests.bench.clustering --data ../shared/datasets/ait_ads
     python -m tests.bench.clustering --method cosine
     python -m tests.bench.clustering --cross [--drop GROUP]      each scenario by a model trained on the others
+    python -m tests.bench.clustering --ablation                  what each group of figures is worth; three reasons
     python -m tests.bench.clustering --write FOLDER              the scenarios as labelled recordings (JSONL)
 
 Every `<scenario>_alerts.csv.xz` of the folder is read. Alerts become series (same name and host, no gap over 60 s),
@@ -31,6 +32,7 @@ from engine.similarity.cosine import Cosine
 from engine.similarity.method import Method, Streaming
 from engine.similarity.recording import Line, replay
 from engine.similarity.scratch import Scratch
+from tests.bench import clustering_ablation
 from tests.bench.ait import GAP_SECONDS, Moment, moments
 from tests.fakes.headless import ROOT
 
@@ -177,7 +179,7 @@ def summary(per: dict[str, dict[str, Any]]) -> dict[str, Any]:
 def learned(trees: Any, join_at: float) -> Streaming:
     from engine.similarity.xgboost_similarity import XgboostSimilarity
 
-    return XgboostSimilarity(trees, join_at)
+    return XgboostSimilarity(trees, join_at)  # the scenarios name no sites: nothing is passed over
 
 
 def method_of(name: str) -> Method | Streaming:
@@ -232,11 +234,19 @@ def measure(found: dict[str, list[Series]], methods: dict[str, Method | Streamin
     }
 
 
+def ablate(found: dict[str, list[Series]], method: Method | Streaming) -> None:
+    recordings = {name: list(firing(some)) for name, some in found.items()}
+    table = clustering_ablation.table(recordings)
+    why = clustering_ablation.whys(next(iter(recordings.values())), method)
+    print(json.dumps({"benchmark": "clustering", "ablation": table, "why": why}))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--method", default="xgboost_similarity")
     parser.add_argument("--cross", action="store_true")
+    parser.add_argument("--ablation", action="store_true")
     parser.add_argument("--drop", action="append", default=[], choices=sorted(figures.GROUPS))
     parser.add_argument("--join-at", type=float, default=0.3)
     parser.add_argument("--write", type=Path, default=None)
@@ -247,6 +257,8 @@ def main() -> None:
     found = {path.name.removesuffix("_alerts.csv.xz"): series(moments(path)) for path in paths}
     if wanted.write is not None:
         return write(found, wanted.write)
+    if wanted.ablation:
+        return ablate(found, method_of(wanted.method))
     methods: dict[str, Any] = {}
     if wanted.cross:
         dropped = [name for group in wanted.drop for name in figures.GROUPS[group]]

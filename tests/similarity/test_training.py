@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from engine.models.refused import ModelRefused
 from engine.models.registry import Registry
 from engine.rules import Rules
-from engine.similarity import causation, figures, quality, scenarios, training
+from engine.similarity import causation, figures, quality, scenarios, scratch, training
 from engine.similarity.causation import Network, Occurrence
 from engine.similarity.cosine import Cosine
 from engine.similarity.recording import Line, read, replay
@@ -61,6 +61,16 @@ def test_a_challenger_is_judged_beside_cosine_and_the_champion(tmp_path: Path, m
     again = training.train([small(1)], what="a test", now=NOW, champion=served.trees)
     assert again.champion is not None
     assert again.offer.champion_score == again.champion["average_precision"]
+
+
+def test_a_lean_engine_forgets_what_can_no_longer_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = scenarios.recording(9, days=1.0, sites=4, outages=8, chatter=300)
+    whole = replay(Scratch(Rules(method=Cosine()), lean=True), lines)
+    monkeypatch.setattr(scratch, "_LEAN_ALERTS", 60)
+    lean = Scratch(Rules(method=Cosine()), lean=True)
+    taken = replay(lean, lines)
+    assert (taken.truths, taken.homes) == (whole.truths, whole.homes)
+    assert len(lean.book.alerts) < 120 < len(lines) and len(lean.book.clusters) < len(set(whole.homes))
 
 
 def pairs_apart(count: int, same: bool) -> list[Pair]:
