@@ -1,5 +1,5 @@
 """Two companies, an engine of both and a token of each: no file, run, plan, question or change of one reaches the
-other over any route or the feed."""
+other over any route or the feed. And people with several tokens."""
 
 from __future__ import annotations
 
@@ -81,6 +81,13 @@ class Company:
         return found
 
 
+async def company(engine: Engine, tenant: TenantId, name: str, owner: str = "") -> Company:
+    """By a token of this name that may do everything."""
+    token, text = issue(name=name, capabilities=CAPABILITIES, now=engine.clock.now(), tenant=tenant, owner=owner)
+    await engine._store.save_token(token)
+    return Company(engine, tenant, text)
+
+
 async def until(look: Any, what: str) -> Any:
     try:
         async with asyncio.timeout(60):
@@ -106,9 +113,7 @@ async def companies(tmp_path: Path) -> AsyncIterator[tuple[Company, Company]]:
     found, feeds = [], []
     try:
         for tenant in (NORTH, SOUTH):
-            token, text = issue(name="ana", capabilities=CAPABILITIES, now=engine.clock.now(), tenant=tenant)
-            await engine._store.save_token(token)
-            found.append(Company(engine, tenant, text))
+            found.append(await company(engine, tenant, "ana"))
         feeds = [asyncio.create_task(one.listen(engine.url)) for one in found]
         yield found[0], found[1]
     finally:
@@ -226,3 +231,52 @@ async def test_a_company_runs_its_own_playbooks_alone(tmp_path: Path, playbook: 
         assert refused.status_code == 422 and "no playbook is called" in refused.text
         (health,) = [(await south.http.get("/api/v1/health")).json()]
         assert health["banners"] == [] and health["tenant"] == SOUTH
+
+
+TWO = """
+name: two
+version: 1
+policy: {quorum: 2}
+steps: [{name: open, action: create_ticket, params: {title: "${alert.entity}"}}]
+"""
+
+
+async def test_people_agree_and_not_their_tokens(tmp_path: Path) -> None:
+    folder = tmp_path / "books"
+    folder.mkdir()
+    (folder / "two.yaml").write_text(TWO)
+    settings = Settings(
+        store=StoreSettings(data_dir=str(tmp_path / "data"), reserve_mib=0),
+        listen=ListenSettings(port=0),
+        playbooks=PlaybookSettings(directory=str(folder)),
+    )
+    engine = build(settings, SystemClock())
+    await engine.start()
+    people: dict[str, Company] = {}
+    try:
+        for name, owner in (("ana", ""), ("ana-script", "ana"), ("bob", ""), ("bob-phone", "Bob"), ("eve", "")):
+            people[name] = await company(engine, NORTH, name, owner)
+        asked = people["ana-script"].http
+        labels = {"alertname": "Waits", "site": "s", "host": "web-1", "severity": "high"}
+        assert (await asked.post("/api/v2/alerts", json=[{"labels": labels}])).status_code == 200
+        assert (await asked.post("/api/v1/incidents/1/run_playbook", json={"playbook": "two"})).status_code == 200
+        (one,) = await until(lambda: people["bob"].get("approvals"), "the question")
+        assert one["requested_by"] == "ana"
+        answers = {}
+        for name in ("ana-script", "ana", "bob", "bob-phone", "eve"):
+            path, body = f"/api/v1/approvals/{one['id']}/approve", {"plan_sha256": one["plan_sha256"]}
+            reply = await people[name].http.post(path, json=body)
+            answers[name] = (reply.status_code, reply.json().get("detail", ""))
+        assert answers["ana-script"] == answers["ana"] == (409, "whoever asked for it does not approve it")
+        assert answers["bob-phone"] == (409, "Bob has approved it already")
+        assert answers["bob"][0] == answers["eve"][0] == 200
+        health = (await people["ana-script"].http.get("/api/v1/health")).json()
+        assert (health["actor"], health["person"]) == ("ana-script", "ana")
+        (run,) = await until(lambda: people["eve"].get("executions", q="state=success"), "its end")
+        assert run["asked_by"] == "ana"
+        audits = await people["eve"].get("audit", q="verb=approve")
+        assert {row["actor"] for row in audits} == set(answers), "the audit names tokens"
+    finally:
+        for one_of in people.values():
+            await one_of.http.aclose()
+        await engine.stop()
