@@ -4,7 +4,8 @@ cost_ratio_100k_to_1k: CPU per new alert (batches of 100, the same stream) at an
 that at one with 1,000, in interleaved rounds, median; the worse of two shapes. "services": few kinds of alert on many
 machines, as Prometheus sends them. "sites": 25 alerts of different kinds at each of thousands of sites, so that many
 small clusters stand open. The small engine is a fresh one in every round, because the stream itself opens alerts.
-Commits, clusters and incidents stand beside, so that a reason can be seen.
+Commits, clusters and incidents stand beside, so that a reason can be seen. --method names a method of clustering other
+than the default.
 """
 
 from __future__ import annotations
@@ -97,11 +98,12 @@ def _count(url: str, kind: str) -> int:
 
 def measure(folder: Path, shape: str, args: argparse.Namespace) -> dict[str, Any]:
     rounds: dict[str, list[dict[str, float]]] = {"small": [], "large": []}
-    with engine(folder / shape) as started:
+    settings = {"NOC__CLUSTERING__METHOD": args.method} if args.method else {}
+    with engine(folder / shape, **settings) as started:
         large = Growing(started, SHAPES[shape], args.large)
         found: dict[str, Any] = {"large": large.opened, "large_rss_mib": round(rss_mib(large.pid), 1)}
         for _ in range(args.rounds):
-            with engine(folder / secrets.token_hex(4)) as fresh:
+            with engine(folder / secrets.token_hex(4), **settings) as fresh:
                 small = Growing(fresh, SHAPES[shape], args.small)
                 found["small"] = small.opened
                 rounds["small"].append(small.stream(args.alerts))
@@ -118,6 +120,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--shape", action="append", choices=list(SHAPES))
+    parser.add_argument("--method")
     parser.add_argument("--small", type=int, default=1_000)
     parser.add_argument("--large", type=int)
     parser.add_argument("--alerts", type=int, default=3_000, help="new alerts of one round")
