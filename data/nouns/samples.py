@@ -26,7 +26,7 @@ class AnomalyRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: datetime
     series: str
     name: str
-    kind: str
+    kind: AnomalyKind
     labels: dict[str, str] = {}
     site: str = ""
     entity: str = ""

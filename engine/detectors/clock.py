@@ -71,6 +71,12 @@ class Clock:
         state[LATE : TOLD + 1] = 0.0
         return gap
 
+    def resumed(self, state: Floats) -> NDArray[np.int64]:
+        """Records [n] since a gap or a step of the clock after which there are no alarms yet; 0 where there may be."""
+        still = state[CALM] - state[SEEN]
+        settles = (still > 0) & (state[SEEN] > self._configuration.warm_up_records)
+        return np.where(settles, self._configuration.settling_records - still, 0.0).astype(np.int64)
+
     def _unsettle(self, opened: Bools, state: Floats) -> None:
         """No alarms of the next records of these series."""
         settled = state[SEEN, opened] + self._configuration.settling_records

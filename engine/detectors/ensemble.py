@@ -149,7 +149,7 @@ class Ensemble:
     def silence(self, at: Any, series: Any) -> Verdicts:
         """Judge silence: call it now and then for series that have sent nothing. Each silence is told once."""
         numbers = np.asarray(series, dtype=np.int64)
-        times = np.broadcast_to(np.asarray(at, dtype=np.float64), numbers.shape)
+        times = spread(at, numbers.shape)
         if len(numbers) and (numbers.min() < 0 or numbers.max() >= MOST_SERIES):
             raise ValueError(f"a series number lies outside of 0 … {MOST_SERIES - 1}")
         verdicts = Verdicts.quiet(len(numbers), self._configuration.threshold)
@@ -295,6 +295,10 @@ class Ensemble:
         seen[held] = self._wide.matrix[SEEN, numbers[held]]
         ready: NDArray[np.bool_] = seen > self._configuration.warm_up_records
         return ready
+
+    def resumed(self, series: Any) -> Ints:
+        """Records [n] since a gap after which nothing is said yet; 0 where the detector speaks or is not ready."""
+        return self._clock.resumed(self._wide.matrix[: self._clock.rows, np.asarray(series, dtype=np.int64)])
 
     def lasting(self, verdicts: Verdicts) -> NDArray[np.bool_]:
         """Which records [n] are as unusual as what alarms, though they may be no news."""

@@ -11,31 +11,41 @@ from datetime import timedelta
 from itertools import islice
 from typing import Any, NamedTuple
 
-from data.nouns.samples import DetectorState
+from data.nouns.samples import AnomalyKind, DetectorState
 from data.records import TenantId
 from engine.book import Draft
+from engine.detectors.thresholds import DEFAULT_Z, bounded
 
 _TABLE = "domain.detector"
 _NUMBERS = "domain.series_numbers"
 _THRESHOLDS = "domain.series_thresholds"
 #: Series that the detector holds, at 16 KiB each; the simple judge of what is usual takes the others.
 MOST = 8192
-#: The threshold of a series that was never tuned, and the bounds of all others, as z-equivalents.
-DEFAULT_Z, LEAST_Z, MOST_Z = 3.0, 2.0, 5.0
 #: What was not heard for so long is not kept.
 FORGET_SECONDS = 14 * 86_400.0
-_KINDS = ("", "spike", "level_shift", "drift", "missing", "flat", "seasonal_break")
+#: By the detector's number of a kind.
+KINDS: tuple[AnomalyKind | None, ...] = (
+    None,
+    "spike",
+    "level_shift",
+    "drift",
+    "missing",
+    "flat",
+    "seasonal_break",
+)
 
 
 class Judged(NamedTuple):
-    """A verdict on one sample. `lasts`: it is as unusual as what alarms, though it is no news."""
+    """A verdict on one sample. `lasts`: it is as unusual as what alarms, though it is no news. `resumed`: samples since
+    a gap after which the detector says nothing yet, this one included; 0 once it speaks."""
 
     alarm: bool
     lasts: bool
-    kind: str
+    kind: AnomalyKind | None
     score: float
     ready: bool
     threshold: float = 0.0
+    resumed: int = 0
 
 
 class Sample(NamedTuple):
@@ -48,7 +58,7 @@ class Sample(NamedTuple):
 
 
 #: Of a series that the detector does not hold.
-UNKNOWN = Judged(False, False, "", 0.0, False)
+UNKNOWN = Judged(False, False, None, 0.0, False)
 
 
 class Journal(dict[int, Callable[[], None]]):
@@ -88,18 +98,20 @@ def step(draft: Draft, samples: Sequence[Sample]) -> list[Judged]:
         Judged(
             alarm=bool(alarm),
             lasts=bool(lasts),
-            kind=_KINDS[int(kind)],
+            kind=KINDS[int(kind)],
             score=round(float(score), 2),
             ready=bool(warm),
             threshold=float(threshold),
+            resumed=int(resumed),
         )
-        for alarm, lasts, kind, score, warm, threshold in zip(
+        for alarm, lasts, kind, score, warm, threshold, resumed in zip(
             found.alarm,
             detector.lasting(found),
             found.kind,
             found.score,
             detector.ready(series),
             found.threshold,
+            detector.resumed(series),
             strict=True,
         )
     ]
@@ -116,7 +128,7 @@ def _tune(draft: Draft, detector: Any, samples: Sequence[Sample]) -> None:
     """Give the detector the thresholds that have moved. Its journal has been written."""
     known = draft.derived(_THRESHOLDS)
     for sample in samples:
-        z = min(max(sample.z, LEAST_Z), MOST_Z)
+        z = bounded(sample.z)
         if known.get(sample.number, DEFAULT_Z) != z:
             draft.set(known, sample.number, z)
             detector.set_z(sample.number, z)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from math import nan
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -31,7 +31,7 @@ DEVICES, CELLS = 20_000, 2_000_000
 SETTLED, CALM = 10, 5
 #: A device that is silent for so long has no anomaly any more, or is forgotten.
 SILENT, FORGET = timedelta(hours=6), timedelta(days=14)
-KIND = "relation"
+KIND: Final = "relation"
 _TABLE, _OPEN, _ROOM = "domain.devices_watched", "domain.devices_odd", "domain.devices_room"
 _RESTORED = "domain.devices_restored"
 #: Labels that say where a metric is from, not which one it is.

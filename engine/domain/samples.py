@@ -112,7 +112,8 @@ def _known(draft: Draft, table: dict[Any, Any], data: SampleData, at: float) -> 
 def _judge(
     draft: Draft, table: dict[Any, Any], place: tuple[Any, ...], sample: tuple[float, float], verdict: Judged
 ) -> None:
-    """The detector decides; until it knows the series the simple judge of what is usual does."""
+    """The detector decides; until it knows the series, and while it settles after a gap, the simple judge of what is
+    usual does."""
     state: SeriesState = table[place]
     at, value = sample
     found_state, found = usual.step(state, at, value)
@@ -121,13 +122,16 @@ def _judge(
     moment = datetime.fromtimestamp(at, UTC)
     if state.anomaly.endswith("/missing"):
         found_state = _end(draft, found_state, moment)
-    if verdict.ready:
+    decides = verdict.ready and not verdict.resumed
+    if decides:
         is_odd, expected = verdict.alarm, round(usual.expected(state, at), 6)
         found = usual.Found(verdict.kind or "spike", expected, verdict.score) if is_odd else None
         found_state = replace(found_state, calm=0 if verdict.alarm or verdict.lasts else state.calm + 1)
+    elif not usual.fits(found_state, verdict.resumed):
+        found = None
     if found is not None:
-        found_state = _anomaly(draft, found_state, moment, found, "ensemble" if verdict.ready else "usual")
-        if verdict.ready:
+        found_state = _anomaly(draft, found_state, moment, found, "ensemble" if decides else "usual")
+        if decides:
             alarm = Alarm(moment, found_state.anomaly, verdict.score, verdict.threshold)
             baselines.alarmed(draft, found_state, entity_of(found_state.labels), alarm)
     elif found_state.anomaly and found_state.calm >= usual.CALM:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from data.nouns.samples import SeriesState
+from data.nouns.samples import AnomalyKind, SeriesState
 
 #: Weight of a new value in level, spread and interval.
 LEVEL, SPREAD, INTERVAL, HOUR = 0.02, 0.02, 0.1, 0.1
@@ -29,7 +29,7 @@ BELIEVED = 24
 class Found(NamedTuple):
     """A verdict on one sample."""
 
-    kind: str
+    kind: AnomalyKind
     expected: float
     score: float
 
@@ -41,6 +41,14 @@ def expected(of: SeriesState, at: float) -> float:
 
 def is_ready(of: SeriesState) -> bool:
     return of.count >= ENOUGH and of.last_at - of.first_at >= ENOUGH_SECONDS
+
+
+def fits(of: SeriesState, resumed: int) -> bool:
+    """Whether what was known before a gap is a measure for what came since, `resumed` samples ago (0: there was none).
+
+    It is once a sample was as usual. Where none was, the level has moved meanwhile: told as soon as that is certain,
+    not sample by sample."""
+    return of.odd < resumed or not resumed or of.odd >= SHIFTED
 
 
 def step(of: SeriesState, at: float, value: float) -> tuple[SeriesState, Found | None]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from itertools import pairwise
 from math import sin, tau
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from data.nouns.baselines import Baseline
+from data.nouns.samples import AnomalyKind
 from engine import pipeline
+from engine.detectors.verdicts import Kind
+from engine.domain import detection
 from engine.ports import EnvelopeKind
 from engine.why import why_alert
 from tests.domain.timeline import World, event
@@ -120,14 +123,14 @@ def test_the_other_verdict_takes_the_first_ones_move_back(alarmed: tuple[World, 
 
 
 def test_what_was_called_false_no_longer_alarms_and_what_is_worse_does() -> None:
-    """Two worlds with the same samples: an excursion that comes again, and a day later one that is far worse."""
+    """Two worlds with the same samples: an excursion that nearly comes again, later one that is far worse."""
     told: dict[bool, list[int]] = {}
     for judges in (False, True):
         world = fed(World(), 0, 301, {300: 57.5})
         for alert in world.alerts("metric_anomaly") if judges else ():
             assert not world.act("judge_finding", f"alert:{alert.id}", verdict="false_alarm").refused
         counts = [len(world.nouns("anomalies"))]
-        for last, values in ((600, {590: 57.5}), (700, {690: 500.0})):
+        for last, values in ((600, {590: 57.4}), (700, {690: 500.0})):
             fed(world, following(world), last, values)
             counts.append(len(world.nouns("anomalies")))
         told[judges] = [after - before for before, after in pairwise(counts)]
@@ -148,3 +151,38 @@ def test_an_alert_of_something_else_has_no_threshold_to_move() -> None:
 
 def _is_verdict(line: dict[str, Any]) -> bool:
     return bool(line["code"] == "judged")
+
+
+def resumed_after(world: World, values: list[float]) -> list[tuple[int, str, str]]:
+    """(place, kind, detector) of the anomalies begun by these samples, six hours after those before."""
+    before = len(world.nouns("anomalies"))
+    for place, value in enumerate(values):
+        world.say("sample", 300.0 * (372 + place), name="cpu", value=value, labels=LABELS)
+    found = world.nouns("anomalies")[before:]
+    return [(round((one.at - T0).total_seconds() / 300.0) - 372, one.kind, one.detector) for one in found]
+
+
+def test_after_a_gap_a_spike_is_told_where_what_was_known_still_fits() -> None:
+    world = fed(World(), 0, 300)
+    calm = [wave(372 + place) for place in range(8)]
+    calm[5] += 100.0
+    assert resumed_after(world, calm) == [(5, "spike", "usual")]
+
+
+def test_after_a_gap_in_which_the_level_has_moved_that_is_told_once() -> None:
+    world = fed(World(), 0, 300)
+    moved = [wave(372 + place) + 100.0 for place in range(10)]
+    assert resumed_after(world, moved) == [(3, "level_shift", "usual")]
+
+
+def test_without_a_gap_the_detector_itself_tells() -> None:
+    world = fed(World(), 0, 372)
+    values = [wave(372 + place) for place in range(8)]
+    values[5] += 100.0
+    assert resumed_after(world, values)[0] == (5, "spike", "ensemble")
+
+
+def test_kinds_are_named_as_the_detector_numbers_them() -> None:
+    names = [kind.name.lower() for kind in Kind if kind is not Kind.NONE]
+    assert list(detection.KINDS) == [None, *names]
+    assert set(names) == set(get_args(AnomalyKind)) - {"relation"}
