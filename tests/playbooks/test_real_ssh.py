@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import os
 import shutil
-import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from msgspec.structs import replace
 
+from data.records import DEFAULT_TENANT
+from engine.app import build
+from engine.client import Command, Query
 from engine.clock import SystemClock
 from engine.effects import around
 from engine.playbooks.actions import Failed, Refusal, StepAction, read_params, registry
 from engine.playbooks.settings import PlaybookSettings, RestartSettings, Service
-from engine.settings import Settings
+from engine.ports import Envelope, EnvelopeKind
+from engine.settings import MetricsSettings, Settings, StoreSettings
+from tests.fakes.line import ANA, signal
 from tests.fakes.waiting import free_port, until
 from tests.playbooks.test_step_runner import ACT
 
@@ -89,7 +96,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
         assert process.poll() is None, "sshd did not start"
         yield Server(folder, port)
     finally:
-        process.send_signal(signal.SIGTERM)
+        process.terminate()
         process.wait(10)
 
 
@@ -98,8 +105,8 @@ def _answers(port: int) -> bool:
         return found.connect_ex((HOST, port)) == 0
 
 
-def restart(tmp_path: Path, server: Server, **more: Any) -> StepAction:
-    given = {
+def settings_of(tmp_path: Path, server: Server, **more: Any) -> RestartSettings:
+    given: dict[str, Any] = {
         "services": tuple(Service(unit=unit, host=HOST) for unit in UNITS),
         "ssh": shutil.which("ssh"),
         "ssh_user": getpass.getuser(),
@@ -108,7 +115,11 @@ def restart(tmp_path: Path, server: Server, **more: Any) -> StepAction:
         "ssh_port": server.port,
         **more,
     }
-    settings = Settings(playbooks=PlaybookSettings(restart=RestartSettings(**given)))
+    return RestartSettings(**given)
+
+
+def restart(tmp_path: Path, server: Server, **more: Any) -> StepAction:
+    settings = Settings(playbooks=PlaybookSettings(restart=settings_of(tmp_path, server, **more)))
     return registry(around(settings, SystemClock()))["restart_service"]
 
 
@@ -182,3 +193,39 @@ async def test_a_log_that_cannot_be_written_proves_nothing(tmp_path: Path, serve
     with pytest.raises(Failed) as found:
         await run(restart(tmp_path, server, ssh=str(silent)), unit="web.service", host=HOST)
     assert found.value.unseen
+
+
+@pytest.mark.parametrize(("unit", "state"), [("cut.service", "unknown"), ("web.service", "success")])
+async def test_an_engine_asks_people_after_a_broken_line_and_repeats_nothing(
+    tmp_path: Path, server: Server, unit: str, state: str
+) -> None:
+    books = tmp_path / "playbooks"
+    books.mkdir()
+    step = f"{{name: restart, action: restart_service, retries: 3, params: {{unit: {unit}, host: {HOST}}}}}"
+    (books / "mend.yaml").write_text(f"name: mend\nversion: 1\npolicy: {{mode: auto}}\nsteps: [{step}]\n")
+    settings = Settings(
+        store=StoreSettings(data_dir=str(tmp_path / "data"), synchronous="normal", reserve_mib=0),
+        metrics=MetricsSettings(own=False),
+        playbooks=PlaybookSettings(directory=str(books), restart=settings_of(tmp_path, server)),
+    )
+    engine = build(settings, SystemClock(), listen=False)
+    await engine.start()
+    try:
+        now = engine.clock.now()
+        row = replace(signal("web-1"), starts_at=now, ends_at=now + timedelta(hours=1))
+        await engine.service.take(
+            Envelope(kind=EnvelopeKind.SIGNALS, tenant=DEFAULT_TENANT, source="test", payload=[row])
+        )
+        client = engine.client(ANA)
+        (incident,) = (await client.query(Query(kind="incidents"))).items
+        await client.command(
+            Command(verb="run_playbook", targets=(f"incident:{incident.id}",), params={"playbook": "mend"})
+        )
+        async with asyncio.timeout(60):
+            while (run := (await client.query(Query(kind="executions"))).items[0]).state in ("pending", "running"):
+                await asyncio.sleep(0.05)
+        asked = [one for one in (await client.query(Query(kind="approvals"))).items if one.state == "open"]
+    finally:
+        await engine.stop()
+    assert run.state == state and server.calls() == [f"restart|--|{unit}|"]
+    assert [one.asks for one in asked] == (["outcome"] if state == "unknown" else [])
