@@ -53,6 +53,8 @@ _REASONS = {
     "opened_no_match": "nothing like it was open",
 }
 
+#: Cells of the thing that it happened to: I-12345, A-123456.
+THING = 9
 #: Ways to write the time of a line.
 CLOCK, AGO, DATED = "clock", "ago", "dated"
 TIMES = (CLOCK, AGO, DATED)
@@ -73,11 +75,14 @@ def change_pieces(change: Change, names: Directory) -> list[Piece]:
     told = _REASONS.get(change.reason, change.reason.replace("_", " "))
     reason = f" ({told})" if told else ""
     kind = _KINDS.get(change.kind, change.kind.replace("_", " "))
+    thing, place = _thing(change.subject), f"{names.site(change.site)}  " if change.site else ""
+    if len(thing) > THING:  # a long id goes before the words, for what stands in columns is found by the eye
+        thing, title = "", f"{thing} {title}".rstrip()
     return [
         Piece(safe_text(f"{kind:<18.18} "), _tone(change.kind)),
         mark,
-        Piece(safe_text(f" {_thing(change.subject):<9} "), "strong"),
-        Piece(Safe(f"{names.site(change.site) + '  ' if change.site else ''}{names.words(title)}")),
+        Piece(safe_text(f" {thing:<{THING}} "), "strong"),
+        Piece(Safe(f"{place}{names.words(title)}")),
         Piece(safe_text(reason), "dim"),
     ]
 

@@ -21,6 +21,7 @@ from engine.domain.calendar import local_day
 from engine.domain.findings import Observed, keep
 from engine.domain.registry import every
 from engine.domain.settings import rules_of
+from engine.domain.tours import told
 
 #: Devices that others depend on: one of them offline is grave.
 INFRASTRUCTURE = frozenset({"gateway", "switch", "server", "ups"})
@@ -69,12 +70,11 @@ def _tours(draft: Draft) -> Iterator[tuple[TenantId, Observed]]:
         if tour.state not in ("missed", "overdue") or tour.settled or draft.now - tour.ends_at > timedelta(hours=24):
             continue
         missed = [point.id for point in tour.checkpoints if point.scanned_at is None]
-        who = f" of {tour.person}" if tour.person else ""
         is_missed = tour.state == "missed"
         yield tour.tenant, Observed(
             type=f"tour_{tour.state}",
             severity=Severity.HIGH if is_missed else Severity.MEDIUM,
-            title=f"Round {tour.id}{who} {'was not walked' if is_missed else 'is not finished'}",
+            title=told(tour, "was not walked" if is_missed else "is not finished"),
             entity=tour.person or tour.site or tour.id,
             entity_type="person" if tour.person else "site",
             about=f"tour:{tour.id}",

@@ -201,22 +201,26 @@ def about(of: Tour) -> About:
     )
 
 
+def told(of: Tour, what: str) -> str:
+    """A title: whose round and what of it; the id, which is long, comes last."""
+    return f"Round of {of.person} {what} ({of.id})" if of.person else f"Round {of.id} {what}"
+
+
 def _judge(draft: Draft, of: Tour) -> None:
     subject, rules = about(of), rules_of(draft)
     due = of.ends_at + timedelta(seconds=rules.tour_grace_seconds)
-    who = f" of {of.person}" if of.person else ""
     if of.state == "missed":
-        fire(draft, "tour_missed", subject, title=f"Round {of.id}{who} was not walked", since=due)
+        fire(draft, "tour_missed", subject, title=told(of, "was not walked"), since=due)
     else:
         clear(draft, "tour_missed", subject, at=draft.now)
     if of.state == "overdue":
-        fire(draft, "tour_overdue", subject, title=f"Round {of.id}{who} is not finished", since=due)
+        fire(draft, "tour_overdue", subject, title=told(of, "is not finished"), since=due)
     else:
         clear(draft, "tour_overdue", subject, at=of.finished_at or draft.now)
     skipped = skipped_points(of)
     if skipped and of.state not in ("cancelled", "missed"):
         names = ", ".join(skipped[:10])
-        title = f"Round {of.id}{who} went past {len(skipped)} checkpoint{'s'[: len(skipped) != 1]}: {names}"
+        title = told(of, f"went past {len(skipped)} checkpoint{'s'[: len(skipped) != 1]}: {names}")
         since = max(point.scanned_at for point in of.checkpoints if point.scanned_at is not None)
         fire(draft, "checkpoint_skipped", subject, title=title, since=since)
     else:

@@ -177,7 +177,7 @@ class SilenceDialog(Dialog[Wanted]):
 
 
 def share_line(subject: Subject, text: str, proposals: Sequence[str]) -> list[Piece]:
-    """ "hits 3 of the 12 alerts of I-4411; down: 2 other proposals"; "" while the text is no matchers."""
+    """ "hits 3 of the 12 alerts of I-4411; down: 2 others"; "" while the text is no matchers."""
     try:
         hits = subject.hits(text)
     except ValueError:
@@ -189,7 +189,7 @@ def share_line(subject: Subject, text: str, proposals: Sequence[str]) -> list[Pi
     line = [Piece(safe_text(f"hits {told} of {subject.name}"), "ok" if all_of_them else "warn")]
     others = sum(proposal != text for proposal in proposals)
     if others:
-        line += [Piece(Safe("  down"), "key"), Piece(Safe(f" {_many(others, 'other proposal')}"), "dim")]
+        line += [Piece(Safe("  down"), "key"), Piece(Safe(f" {_many(others, 'other')}"), "dim")]
     return line
 
 

@@ -162,6 +162,8 @@ class AlertsScreen(AnomalyActs, IncidentActs, FrameScreen):
     async def _read_cluster(self, number: int) -> None:
         self._told(await self._tree.unfold(number))
         self._reshape()
+        if self._table.cursor == ("cluster", number):
+            self._table.reveal_below(len(self._tree.members(number)))
 
     def _told(self, problem: Safe) -> None:
         if problem:

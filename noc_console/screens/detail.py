@@ -258,8 +258,8 @@ class DetailScreen(FrameScreen):
             label = f"{section.label} {section.count()}".rstrip()
             line.append(Piece(Safe(f" {section.key}" if section.key else ""), "bar-here" if here else "bar-key"))
             line.append(Piece(safe_text(f" {label} "), "bar-here" if here else "bar"))
-        line += [Piece(Safe("  tab"), "bar-key"), Piece(Safe(" next"), "bar-dim")]
-        self._strip.show(line)
+        hint = [Piece(Safe("  tab"), "bar-key"), Piece(Safe(" next"), "bar-dim")]
+        self._strip.show([*line, *hint] if line_width([*line, *hint]) <= self.size.width else line)
 
 
 def _failed(problem: Safe) -> list[Line]:

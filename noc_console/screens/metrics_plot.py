@@ -170,8 +170,8 @@ class PlotPane(Pane):
         if row is None:
             return safe_text(self.plotted)
         site = f" at {self.desk.names.site(row.site)}" if row.site else ""
-        title = safe_text(f"{row.name} {row.about}{site}")
-        room = max(30, self.size.width - 34)
+        title = safe_text(f"{row.name} {row.here}{site}")
+        room = max(30, self.size.width - 30)
         return fit(title, room) if width(title) > room else title
 
     def _plot_note(self) -> Line:

@@ -48,16 +48,17 @@ COLUMNS = (
 )
 #: What the figures of a model are called, in the order in which they are told.
 METRICS = {
-    "pr_auc": "how purely the likeliest come first (precision-recall area)",
-    "average_precision": "how purely the likeliest come first (average precision)",
-    "roc_auc": "how often a true one stands above a false one (ROC area)",
+    "pr_auc": "true ones told first (PR area)",
+    "average_precision": "true ones told first (PR area)",
+    "roc_auc": "true ones above false (ROC area)",
     "precision": "of what it says, true (precision)",
     "recall": "of what is true, said (recall)",
     "f1": "both of these in one (F1)",
-    "brier": "squared error of its probabilities, 0 is best (Brier)",
+    "brier": "squared error, 0 is best (Brier)",
     "base_rate": "true of all (base rate)",
-    "threshold": "it says so from this probability on (threshold)",
+    "threshold": "it says so from here on (threshold)",
 }
+_FIRST = ("pr_auc", "average_precision")
 _TONES = {"promoted": "ok", "rolled_back": "ok", "failed": "warn"}
 
 
@@ -181,8 +182,10 @@ def facts(model: Mapping[str, Any]) -> list[tuple[str, Safe]]:
     """What the table has no room for."""
     baseline, against = model.get("baseline_metrics") or {}, model.get("baseline", "")
     found = [("learns", str(model.get("words", ""))), ("serves", str(model.get("champion") or against))]
-    metrics = model.get("metrics") or {}
-    for metric in sorted(metrics, key=lambda name: (name != model.get("primary"), [*METRICS, name].index(name))):
+    metrics = dict(model.get("metrics") or {})
+    if "pr_auc" in metrics:
+        metrics.pop("average_precision", None)  # the same figure by its other name
+    for metric in sorted(metrics, key=lambda name: (name not in _FIRST, [*METRICS, name].index(name))):
         beside = f", {against} {baseline[metric]:.4g}" if metric in baseline else ""
         found.append(("held out", f"{metrics[metric]:.4g}{beside}: {METRICS.get(metric, metric.replace('_', ' '))}"))
     found.append(("last", _said(model) if _was_trained(model) else "never trained here"))

@@ -28,9 +28,10 @@ TROUBLE = frozenset({
 
 FIGURE_COLUMNS = (
     Column(key="module", title=Safe("MODULE"), width=11, keep=99),
-    Column(key="name", title=Safe("WHAT"), width=20, flex=1, most=26, keep=100, sortable=False),
+    Column(key="name", title=Safe("WHAT"), width=23, flex=1, most=26, keep=100, sortable=False),
     Column(key="value", title=Safe("COUNT"), width=7, right=True, descending=True, keep=100),
-    Column(key="trend", title=Safe("TREND"), width=17, flex=1, most=26, keep=80, sortable=False),
+    Column(key="trend", title=Safe("TREND"), width=15, flex=1, most=26, keep=80, sortable=False,
+           help=Safe("now: as it stands; 24 h: counted over a day, beside the day before that")),
     Column(key="sla", title=Safe("STATE"), width=8, keep=90, descending=True),
 )
 
@@ -61,7 +62,7 @@ class FigureRows:
             return Piece(Safe("now"), "dim")
         glyphs = self._desk.glyphs
         glyph = glyphs.up if value > before else glyphs.down if value < before else glyphs.flat
-        return Piece(Safe(f"{glyph} 24 h, {before:,} before"), "dim")
+        return Piece(Safe(f"24 h {glyph} was {before:,}"), "dim")
 
     def rank(self, key: int, column: str) -> Any:
         figure = self._figures.get(key, {})

@@ -242,7 +242,7 @@ class RecordRows:
             *counts,
             Piece(share(row["precision"]), "strong"),
             Piece(share(row["recall"]), "strong"),
-            Piece(Safe(f"{number(row['brier'])}/{number(row['baseline_brier'])}")),
+            Piece(Safe("-" if row["brier"] is None else f"{number(row['brier'])}/{number(row['baseline_brier'])}")),
             Piece(hours(row["median_lead_h"])),
             Piece(Safe("! drifts"), "warn") if drift["warning"] else Piece(_drift(drift), "dim"),
         )

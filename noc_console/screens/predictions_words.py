@@ -124,17 +124,15 @@ def record_facts(record: Record) -> list[tuple[str, Safe]]:
     model = EVENTS.get(record["model"], record["model"])
     site = f" at {record['site']}" if record["site"] else ""
     made = record["made"]
-    better = _better(record)
     facts = [
         ("foretells", f"{model}{site}, the last {record['days']} days"),
         ("by", f"{basis(record)}{_heuristic(record)}"),
         ("made", f"{made:,}: {record['open']:,} open, {record['cleared']:,} withdrawn, {record['acted']:,} acted on"),
         ("outcomes", f"{record['hit']:,} came, {record['false_alarm']:,} did not, {record['prevented']:,} prevented; "
                      f"{record['missed']:,} came unforetold"),
-        ("right", f"{_told(record['precision'])} of the warnings: came ÷ (came + did not), the precision"),
-        ("caught", f"{_told(record['recall'])} of what came: came ÷ (came + came unforetold), the recall"),
-        ("error", f"{_figure(record['brier'])} squared (Brier), by always saying the base rate "
-                  f"{_figure(record['baseline_brier'])}{better}"),
+        ("right", f"{_told(record['precision'])}: of the warnings, those that came true (precision)"),
+        ("caught", f"{_told(record['recall'])}: of what came, what was foretold (recall)"),
+        ("error", _error(record)),
         ("base rate", f"{_told(record['base_rate'])} of {record['cases']:,.0f} cases, {record['events']:,} events"),
         ("ahead", f"median {_hours(record['median_lead_h'])}; "
                   f"where 80% of the warnings are right: {_hours(record['lead_time_h_at_p80'])}"),
@@ -145,12 +143,16 @@ def record_facts(record: Record) -> list[tuple[str, Safe]]:
     return [(label, safe_text(str(text))) for label, text in facts]
 
 
+def _error(record: Record) -> str:
+    if record["brier"] is None or record["baseline_brier"] is None:
+        return "unknown: the squared error (Brier), 0 is best"
+    better = "" if record["brier"] < record["baseline_brier"] else ": no better"
+    beside = f"by always saying the base rate {record['baseline_brier']:.3f}"
+    return f"{record['brier']:.3f} squared (Brier), {beside}{better}"
+
+
 def _told(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.0%}"
-
-
-def _figure(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.3f}"
 
 
 def _hours(value: float | None) -> str:
@@ -159,12 +161,6 @@ def _hours(value: float | None) -> str:
 
 def _heuristic(record: Record) -> str:
     return "" if record["basis"] == "model" else ": weights set by hand until then"
-
-
-def _better(record: Record) -> str:
-    if record["brier"] is None or record["baseline_brier"] is None:
-        return ""
-    return "" if record["brier"] < record["baseline_brier"] else ": no better"
 
 
 #: What a reason is about, where its name is longer than the label's room.
@@ -178,9 +174,10 @@ def why_facts(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, Safe]]:
     for row in rows:
         same = str(row.get("about", "")) == about
         about = str(row.get("about", ""))
-        facts.append(
-            ("" if same else fit(safe_text(_LABELS.get(about, about)), 9), safe_text(str(row.get("words", ""))))
-        )
+        if abs((row.get("facts") or {}).get("log_odds", 1.0)) < LEAST_WEIGHT:
+            continue
+        kind = about.partition(":")[0]
+        facts.append(("" if same else fit(safe_text(_LABELS.get(kind, kind)), 9), safe_text(str(row.get("words", "")))))
     return facts
 
 

@@ -239,7 +239,8 @@ class FeedView(DrawnLines, ScrollView, can_focus=True):
     def _to_end(self) -> None:
         self.cursor = self._end - 1
         self._resize()
-        self.scroll_to(y=max(0, len(self._rows) - self.size.height), animate=False)
+        # Forced: a view that was hidden till now has its scrollbar, and with it the right to scroll, a frame later.
+        self.scroll_to(y=max(0, len(self._rows) - self.size.height), animate=False, force=True)
         self.refresh()
 
     def _step(self, lines: int) -> None:

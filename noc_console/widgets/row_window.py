@@ -35,6 +35,13 @@ class RowWindow(DrawnLines, ScrollView, Generic[K]):
         #: When the first rows came; whether the operator or a restored session chose a row since.
         self._begun_at, self._chosen = float("-inf"), False
 
+    def reveal_below(self, rows: int) -> None:
+        """Scroll until so many rows below the cursor's are seen with it, as far as they fit."""
+        place = self._order.index.get(self.cursor) if self.cursor is not None else None
+        last = min(len(self._order) - 1, (place or 0) + rows)
+        if place is not None and last >= self.scroll_offset.y + self._page:
+            self._scroll(min(place, last - self._page + 1))
+
     def _rank(self, key: K) -> Any:
         """What sorts."""
         raise NotImplementedError

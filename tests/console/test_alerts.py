@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from data.records import Ack, AlertId, Cluster
+from data.records import Ack, AlertId, Cluster, ClusterId
 from engine.client import Refused
 from tests.console.conftest import Desktop, Opened
 from tests.fakes import world
@@ -178,3 +178,17 @@ async def test_next_unacked_goes_by_priority(opened: Opened) -> None:
         assert "C-4410" in desk.line("> ")
         await desk.press("n")
         assert "C-4409" in desk.line("> ")
+
+
+async def test_a_cluster_opened_on_the_last_line_shows_its_alert(opened: Opened) -> None:
+    client = FakeClient()
+    of = client.clusters[4411]
+    for n in range(9_001, 9_041):
+        client.clusters[n] = replace(of, id=ClusterId(n), last_at=of.last_at - timedelta(minutes=n))
+    client.alerts = {1: replace(world.alert(1, client.incidents[4411]), cluster=ClusterId(9_040), suppressed=False)}
+    async with opened(client=client) as desk:
+        await desk.press("3")
+        await desk.settled()
+        await desk.press("G", "enter")
+        await desk.settled()
+        assert "C-9040" in desk.line("> ") and "A-1 " in desk.screen

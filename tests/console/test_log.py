@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from data.records import Change
 from engine.client import Refused
 from noc_console.desk import Options
+from noc_console.directory import Directory
+from noc_console.feed_words import change_pieces
 from noc_console.screens.log_tables import silent_seconds
+from noc_console.widgets.feed_view import FeedView
+from noc_console.widgets.pane import Pane
 from tests.console.conftest import Opened
 from tests.fakes import answers, world
 from tests.fakes.client import FakeClient
@@ -183,3 +188,29 @@ async def test_readonly_holds_inside_the_dialog_too(opened: Opened) -> None:
             await desk.settled()
             assert "this console is read-only" in desk.screen and len(desk.app.screen_stack) == 1
         assert not desk.client.commands
+
+
+async def test_a_feed_that_was_hidden_while_it_was_read_is_shown_at_its_newest_message(opened: Opened) -> None:
+    """Nothing comes in later that would put it there."""
+    client = FakeClient()
+    async with opened(client=client) as desk:
+        await desk.press("9")
+        await desk.settled()
+        view = desk.app.screen.query_one(FeedView)
+        assert not view.size.height
+        for number in range(100):
+            client.push(replace(client.incidents[4411], title=f"step {number}."))
+        view.replace(client.log)
+        assert isinstance(view.parent, Pane)
+        view.parent.ready()
+        await desk.settled()
+        assert "step 99." in desk.screen and "step 0." not in desk.screen
+
+
+def test_what_stands_in_columns_stays_there_behind_a_long_id() -> None:
+    short, long = (
+        Change(kind="tour_updated", tenant=world.TENANT, at=world.NOW, subject=f"tour:{id}", site="s1")
+        for id in ("t-7", "tour-261121-site-025-evening-1-1")
+    )
+    lines = ["".join(piece.text for piece in change_pieces(change, Directory())) for change in (short, long)]
+    assert lines[0].index("s1") == lines[1].index("s1") and "s1  tour-261121-site-025-evening-1-1" in lines[1]

@@ -58,7 +58,7 @@ async def test_models_stand_beside_their_baseline(opened: Opened) -> None:
         assert "> training" in desk.line("fraud") and "Models training" in desk.screen.splitlines()[1]
         await desk.press("enter")
         await desk.settled()
-        assert "what clustering is" in desk.screen and "0.9, cosine 0.5: how purely the likeliest come" in desk.screen
+        assert "what clustering is" in desk.screen and "0.9, cosine 0.5: true ones told first" in desk.screen
 
 
 async def test_keys_ask_for_training_and_the_way_back(opened: Opened) -> None:

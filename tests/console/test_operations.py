@@ -30,7 +30,7 @@ async def test_figures_and_what_is_below(opened: Opened, size: tuple[int, int]) 
     async with opened(client=OperationsClient(), size=size) as desk:
         await show(desk)
         assert "open incidents" in desk.screen and "Quayside" in desk.screen and "as of" in desk.screen
-        assert "! look" in desk.line("missed") and "^ 24 h, 1 before" in desk.line("missed")
+        assert "! look" in desk.line("missed") and "24 h ^ was 1" in desk.line("missed")
 
 
 async def test_a_number_opens_its_rows_with_the_query(opened: Opened) -> None:
