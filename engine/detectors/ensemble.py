@@ -68,13 +68,14 @@ class Ensemble:
         self._factors = Columns(1, np.float64, 1.0)
         forgotten = [self._records.forgetting] * self._records.rows
         self._fadings = np.array([*forgotten, *self._alarms.fadings], dtype=np.float32)[:, None]
-        self._tiles: dict[int, Floats] = {}
+        self._faded: dict[int, Floats] = {}
+        self._weighed: dict[int, Floats] = {}
         self._weigh(configuration)
 
     def _weigh(self, configuration: Configuration) -> None:
         """Weights of the channels, which take sums of excess in place of means."""
-        self._rare = np.float32(configuration.rare_weight / (WITNESSES - 1))
-        self._usual = np.float32(configuration.usual_weight / WITNESSES)
+        weights = configuration.usual_weight / WITNESSES, configuration.rare_weight / (WITNESSES - 1)
+        self._weights = np.array(weights, dtype=np.float32)[:, None]
         self._cap = np.float32(configuration.usual_weight * configuration.usual_cap)
         self._share = np.float32(configuration.lasting_share)
 
@@ -197,17 +198,17 @@ class Ensemble:
         now = np.empty((2, len(values)), dtype=np.float32)
         now[0], now[1] = level, values
         self._compare(self._seasonal.distance(now, slot, interval, key), statistics, clock)
-        fine *= tiled(self._fadings, len(values), self._tiles)
+        fine *= tiled(self._fadings, len(values), self._faded)
         records = self._records.step(statistics, clock[SEEN : SEEN_SAME + 1], maxima)
-        usual, rare, most = self._tails.step(statistics[RESIDUALS], seen, interval, quantiles, least)
+        excess, most = self._tails.step(statistics[RESIDUALS], seen, interval, quantiles, least)
         self._seasonal.learn(now, slot, gap, interval, key, at)
-        channels = self._channels(records, usual, rare, interval)
+        channels = self._channels(records, excess, interval)
         score = self._alarms.step(channels, peaks)
         if not in_place(key):
             self._wide.matrix[:, key], self._fine.matrix[:, key], self._quantiles.matrix[:, key] = wide, fine, quantiles
         verdicts = self._verdicts(channels, most, score, clock, key)
         if records is not None:
-            self._name(verdicts, records[0])
+            self._name(verdicts, *records[:2])
         if flatness is not None:
             self._tell_flat(verdicts, *flatness)
         return verdicts
@@ -224,21 +225,21 @@ class Ensemble:
             clock[SEEN_SAME] += known
             np.copyto(statistics[SAME : PAST + 1], nearest, where=known)
 
-    def _channels(self, records: tuple[Floats, Floats] | None, usual: Floats, rare: Floats, interval: Floats) -> Floats:
+    def _channels(self, records: tuple[Floats, Floats, Floats] | None, excess: Floats, interval: Floats) -> Floats:
         """[3, n]: records with rare residuals, which may say anything, their slowly fading part, and usual residuals,
         which are capped."""
         cap: Any = self._cap
         longest = self._configuration.usual_cap_seconds
         if most_of(interval) > longest:
             cap = cap * np.maximum(interval / longest, 1.0).astype(np.float32)
-        channels = np.empty((3, len(usual)), dtype=np.float32)
-        rare *= self._rare
-        np.maximum(rare, _ZERO, out=channels[RECORD])
+        excess *= tiled(self._weights, len(interval), self._weighed)
+        np.maximum(excess, _ZERO, out=excess)
+        usual, anything = excess
         if records is not None:
-            channels[RECORD] += records[1]
-        np.multiply(channels[RECORD], self._share, channels[LASTING])
-        usual *= self._usual
-        np.maximum(usual, _ZERO, out=usual)
+            anything += records[2]
+        channels = np.empty((3, len(interval)), dtype=np.float32)
+        channels[RECORD] = anything
+        np.multiply(anything, self._share, channels[LASTING])
         np.minimum(usual, cap, out=channels[USUAL])
         return channels
 
@@ -254,13 +255,13 @@ class Ensemble:
         return Verdicts(most, score, threshold, alarm, (score > _ZERO).view(np.uint8))
 
     @staticmethod
-    def _name(verdicts: Verdicts, evidence: Floats) -> None:
+    def _name(verdicts: Verdicts, evidence: Floats, largest: Floats) -> None:
         """The kind of whatever scores: by the witness that broke its record most, else a spike of residuals."""
-        where = np.flatnonzero(verdicts.score)
+        named = (largest > _ZERO).view(np.uint8)
+        named &= verdicts.kind
+        where = named.nonzero()[0]
         if where.size:
-            witnesses = evidence[:, where]
-            named = _KINDS[witnesses.argmax(axis=0)]
-            verdicts.kind[where] = np.where(witnesses.max(axis=0) > 0, named, np.uint8(Kind.SPIKE))
+            verdicts.kind[where] = _KINDS[evidence[:, where].argmax(axis=0)]
 
     @staticmethod
     def _tell_flat(verdicts: Verdicts, flatness: Floats, falls_flat: NDArray[np.bool_]) -> None:

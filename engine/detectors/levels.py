@@ -27,7 +27,7 @@ RESIDUALS = slice(FAST, BEND + 1)
 _SMOOTH, _LOG = 4, 5
 _MEANS = 8
 #: Smallest magnitude that the logarithm starts from.
-_LEAST_MAGNITUDE = 1e-280
+_LEAST_MAGNITUDE = 1e-20
 
 
 class Levels:
@@ -55,7 +55,7 @@ class Levels:
         if least_seen == 0:
             np.maximum(largest, _LEAST_MAGNITUDE, out=largest)
         magnitude += largest * self._floor
-        np.log(magnitude, away[_LOG])
+        away[_LOG] = np.log(magnitude.astype(np.float32))
         if least_seen == 0:
             self._begin(values, away, seen == 0, state)
         away -= means

@@ -21,9 +21,7 @@ Floats = NDArray[Any]
 WITNESSES = RESIDUALS.stop - RESIDUALS.start
 #: Excess is cut to these, in powers of two.
 LEAST_EXCESS, MOST_EXCESS = np.float32(-4.0), np.float32(8.0)
-_SMALLEST, _ONE = np.float32(1e-30), np.float32(1.0)
-#: The rare excess leaves out the last residual, which alone is noisier than the others.
-_RARE = slice(0, WITNESSES - 1)
+_SMALLEST, _HALF, _ONE = np.float32(1e-30), np.float32(0.5), np.float32(1.0)
 
 
 class _Paces(NamedTuple):
@@ -49,9 +47,9 @@ class Tails:
 
     def step(
         self, residuals: Floats, seen: Floats, interval: Floats, state: Floats, least_seen: float
-    ) -> tuple[Floats, Floats, Floats]:
-        """Sum of log2 excess [n] over the usual quantiles, each between -4 and 8, the same over the rare ones but the
-        last, and the largest over the usual ones; then learn. `least_seen`: fewest records of any series."""
+    ) -> tuple[Floats, Floats]:
+        """Log2 excess, each between -4 and 8, summed over the usual quantiles and over the rare ones but the last
+        [2, n], and the largest over the usual ones [n]; then learn. `least_seen`: fewest records of any series."""
         height = np.maximum(residuals, _SMALLEST)
         np.log2(height, height)
         quantiles = state.reshape(2, WITNESSES, -1)
@@ -66,12 +64,11 @@ class Tails:
             start = unknown & (residuals > _SMALLEST)
             quantiles[start] = np.broadcast_to(height, quantiles.shape)[start]
         quantiles += change
-        if not np.may_share_memory(quantiles, state):
-            state[...] = quantiles.reshape(state.shape)
         np.maximum(excess, LEAST_EXCESS, out=excess)
         np.minimum(excess, MOST_EXCESS, out=excess)
-        usual = excess[0]
-        return np.add.reduce(usual), np.add.reduce(excess[1, _RARE]), np.maximum.reduce(usual)
+        sums: Floats = np.add.reduce(excess, 1)
+        sums[1] -= excess[1, -1]
+        return sums, np.maximum.reduce(excess[0])
 
     def _steps(self, seen: Floats, interval: Floats, least_seen: float) -> tuple[Floats, Floats]:
         """How far a quantile rises after an exceedance and falls after any other record: [2, 1, n] each."""
@@ -80,7 +77,9 @@ class Tails:
             paces = self._paces = self._paces_of(interval)
         if least_seen > self._settled:
             return paces.rise, paces.fall
-        early = np.minimum(2.0 / seen, 0.5).astype(np.float32)
+        early = (2.0 / seen).astype(np.float32)
+        if least_seen < 4:
+            np.minimum(early, _HALF, out=early)
         rate = np.maximum(paces.least_rate, early)
         rise = rate * paces.per_share
         np.minimum(rise, _ONE, out=rise)
