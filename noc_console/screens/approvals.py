@@ -12,22 +12,23 @@ from typing import Any
 from textual.app import ComposeResult
 
 from data.nouns.playbooks import Approval, Execution
-from engine.client import Query
 from noc_console import standing, words
 from noc_console.actions import Action, bindings_for, declare, register
 from noc_console.filter import Filter, FilterError, read_filter
 from noc_console.filter_words import quoted
 from noc_console.mirror import Dirty
-from noc_console.reading import Reading
 from noc_console.record_lists import Watch
 from noc_console.safe_text import Safe, safe_text
 from noc_console.screens import approvals_words as say
 from noc_console.screens.approvals_acts import ApprovalActs
+from noc_console.screens.approvals_books import Books
 from noc_console.screens.approvals_history import history_lines
 from noc_console.screens.approvals_hold import PlanView, QuestionTable
-from noc_console.screens.approvals_matter import OPEN_RUNS, DryRuns, last_good
+from noc_console.screens.approvals_matter import OPEN_RUNS, DryRuns
 from noc_console.screens.approvals_pane import ApprovalsPane
-from noc_console.screens.approvals_plan import plan_lines, progress_lines
+from noc_console.screens.approvals_parts import Part
+from noc_console.screens.approvals_plan import plan_lines
+from noc_console.screens.approvals_progress import progress_lines
 from noc_console.screens.approvals_rows import (
     BOOK_COLUMNS,
     RUN_COLUMNS,
@@ -36,6 +37,7 @@ from noc_console.screens.approvals_rows import (
     RunRows,
     WaitingRows,
 )
+from noc_console.screens.approvals_strip import strip_line
 from noc_console.screens.frame import FrameScreen
 from noc_console.screens.incident_acts import IncidentActs
 from noc_console.views import ViewSpec
@@ -43,7 +45,6 @@ from noc_console.widgets.box import Box
 from noc_console.widgets.line_table import LineTable
 from noc_console.widgets.line_view import LineView
 from noc_console.widgets.one_line import OneLine
-from noc_console.widgets.pane import Pane, PaneState, text_lines
 from noc_console.widgets.piece import Line, Piece
 
 __all__ = ["ApprovalsPane", "ApprovalsScreen"]
@@ -51,9 +52,9 @@ __all__ = ["ApprovalsPane", "ApprovalsScreen"]
 #: Runs that are settled, the latest ones.
 PAST_RUNS = Watch(kind="executions", active=False, cap=100)
 PARTS = ("waiting", "runs", "playbooks")
+_OF_QUESTIONS = frozenset(f"approvals.{act}" for act in ("execute", "reject", "hold", "plan", "compare"))
 #: Figures of playbooks are asked for again this often while they are shown.
 AGAIN_SECONDS = 30.0
-HISTORY_PAGE = 100
 #: Lines of one output when a run is shown alone.
 WHOLE_OUTPUT = 200
 
@@ -87,40 +88,31 @@ class ApprovalsScreen(ApprovalActs, IncidentActs, FrameScreen):
         self._approvals: dict[str, Approval] = {}
         self._open_runs: Mapping[str, Execution] = {}
         self._runs: dict[str, Execution] = {}
-        self._books: dict[str, Mapping[str, Any]] = {}
-        self._history: dict[str, Reading] = {}
         self._filter: Filter | None = None
         self._read_at = float("-inf")
         #: The run that was let go here: the cursor goes there as soon as it is listed.
         self._went = ""
         self._compared: tuple[str, list[Line]] = ("", [])
-        self._planning = ""
 
     def compose_body(self) -> ComposeResult:
         desk = self.desk
-        self.dry_runs = DryRuns(desk)
+        self.dry_runs, self._books = DryRuns(desk), Books(desk.client)
         self._open_runs = desk.mirror.lists.of(OPEN_RUNS).records
         self._waiting_table: LineTable[str] = QuestionTable(
             WAITING_COLUMNS, WaitingRows(desk, self._approvals, self._runs), sort="left"
         )
         self._run_table: LineTable[str] = LineTable(RUN_COLUMNS, RunRows(desk, self._runs), sort="state")
-        self._book_table: LineTable[str] = LineTable(BOOK_COLUMNS, BookRows(desk, self._books), sort="playbook")
-        self._files = Reading(desk.client, Query(kind="playbooks/files"))
-        self._figures = Reading(desk.client, Query(kind="playbooks/statistics"))
-        self._tables = {"waiting": self._waiting_table, "runs": self._run_table, "playbooks": self._book_table}
-        self._told: dict[str, LineView] = {part: LineView() for part in PARTS}
-        self._told["waiting"] = PlanView()
-        titles = {"waiting": ("Waiting", "Plan"), "runs": ("Runs", "Progress"), "playbooks": ("Playbooks", "History")}
-        self._lists = {
-            part: Pane(Safe(titles[part][0]), self._tables[part], classes="approvals-list") for part in PARTS
+        self._book_table: LineTable[str] = LineTable(BOOK_COLUMNS, BookRows(desk, self._books.rows), sort="playbook")
+        self._parts = {
+            "waiting": Part(self._waiting_table, PlanView(), ("Waiting", "Plan")),
+            "runs": Part(self._run_table, LineView(), ("Runs", "Progress")),
+            "playbooks": Part(self._book_table, LineView(), ("Playbooks", "History")),
         }
-        self._peeks = {part: Pane(Safe(titles[part][1]), self._told[part], classes="approvals-told") for part in PARTS}
         self._strip = OneLine("bar", id="approvals-strip")
         yield self._strip
-        for part in PARTS:
-            with Box(id=f"approvals-{part}", classes="approvals-part"):
-                yield self._lists[part]
-                yield self._peeks[part]
+        for name, part in self._parts.items():
+            with Box(id=f"approvals-{name}", classes="approvals-part"):
+                yield from part
 
     def on_mount(self) -> None:
         self._show(self._part)
@@ -131,7 +123,7 @@ class ApprovalsScreen(ApprovalActs, IncidentActs, FrameScreen):
         self._part = part
         for name in PARTS:
             self.query_one(f"#approvals-{name}").set_class(name == part, "-shown")
-        self._tables[part].focus(scroll_visible=False)
+        self._parts[part].table.focus(scroll_visible=False)
         if part == "playbooks":
             self._ask()
         self._draw()
@@ -165,7 +157,7 @@ class ApprovalsScreen(ApprovalActs, IncidentActs, FrameScreen):
             self._ask()
         for part, kind in (("waiting", "approvals"), ("runs", "executions")):
             keys = None if dirty.reset or part == "waiting" else self._moving() | changed[kind]
-            self._tables[part].live(sorting_changed=bool(changed[kind] or dirty.reset), changed=keys)
+            self._parts[part].table.live(sorting_changed=bool(changed[kind] or dirty.reset), changed=keys)
         self._draw()
 
     def _moving(self) -> set[str]:
@@ -203,33 +195,22 @@ class ApprovalsScreen(ApprovalActs, IncidentActs, FrameScreen):
         self.run_worker(self._read, group="approvals-read", exclusive=True)  # type: ignore[arg-type]
 
     async def _read(self) -> None:
-        await self._files.load()
-        await self._figures.load()
+        await self._books.read()
         if not self.is_attached:
             return
-        figures = {row["playbook"]: row for row in self._figures.rows}
-        self._books.clear()
-        for row in self._files.rows:
-            self._books[row["name"]] = {**row, **figures.pop(row["name"], {"triggered": 0})}
-        for name, row in figures.items():
-            self._books[name] = {**row, "description": "its file is gone"}
-        self._book_table.set_keys(self._books)
+        self._book_table.set_keys(self._books.rows)
         self._book_table.live(sorting_changed=True)
         self._draw()
         self._read_history(again=True)
 
     def _read_history(self, *, again: bool = False) -> None:
         name = self._book_table.cursor
-        if name is None or (name in self._history and not again):
-            return
-        query = Query(kind="executions", q=f"entity={quoted(name)}", limit=HISTORY_PAGE)
-        self.run_worker(partial(self._history_of, name, query), group="approvals-history", exclusive=True)  # type: ignore[arg-type]
+        if name is not None and (again or name not in self._books.histories):
+            self.run_worker(partial(self._history_of, name), group="approvals-history", exclusive=True)  # type: ignore[arg-type]
 
-    async def _history_of(self, name: str, query: Query) -> None:
-        read = Reading(self.desk.client, query)
-        await read.load()
+    async def _history_of(self, name: str) -> None:
+        await self._books.read_history(name)
         if self.is_attached:
-            self._history[name] = read
             self._draw()
 
     # what is shown
@@ -243,106 +224,67 @@ class ApprovalsScreen(ApprovalActs, IncidentActs, FrameScreen):
 
     def _draw_strip(self) -> None:
         going = sum(run.state in {"running", "unknown"} for run in self._open_runs.values())
-        parts = (
-            ("waiting", "W", f"Waiting {len(self._approvals)}!" if self._approvals else "Waiting"),
-            ("runs", "R", f"Runs {going}" if going else "Runs"),
-            ("playbooks", "B", "Playbooks"),
-        )
-        line: list[Piece] = []
-        for name, key, label in parts:
-            here = name == self._part
-            line.append(Piece(Safe(f" {key}"), "bar-here" if here else "bar-key"))
-            line.append(Piece(Safe(f" {label} "), "bar-here" if here else "bar"))
         switch = standing.stopped(self.desk.mirror)
-        if switch is not None:
-            told = f" KILL SWITCH ON since {switch.at:%H:%M}Z by {switch.by}: {switch.reason} "
-            line += [Piece(Safe("  "), "bar"), Piece(safe_text(told), "alarm"), Piece(Safe(" K lets them run"), "bar")]
-        self._strip.show(line)
+        self._strip.show(strip_line(self._part, len(self._approvals), going, switch))
 
     def _draw_waiting(self) -> None:
         found, approval = self.desk.mirror.lists.of(standing.WAITING), self.question()
         text = safe_text(f"Waiting > {self.filter}" if self.filter else "Waiting")
         note = f"{words.many(len(self._approvals), 'question')}, first to expire on top"
-        self._lists["waiting"].retitle(text, [Piece(Safe(note), "dim")])
-        empty = (
-            "No playbook waits for an approval.",
-            "A playbook asks when its policy says so, when it would touch many targets, or in a flood.",
-            "p on an incident lists the playbooks that fit it.",
-        )
-        if not self._settled("waiting", found, bool(self._approvals), empty):
+        self._parts["waiting"].list.retitle(text, [Piece(Safe(note), "dim")])
+        if not self._settled("waiting", found, bool(self._approvals)):
             return
         self._plan_what_is_seen()
         matter = self.matter_of(approval) if approval is not None else None
-        cells = self._told["waiting"].scrollable_content_region.width
-        if matter is None or not cells:
+        part = self._parts["waiting"]
+        if matter is None or not part.cells:
             return
         keys = (("E", " execute  "), ("x", " reject  "), ("h", " hold  "), ("enter", " opens"))
         note_line = [piece for key, what in keys for piece in (Piece(Safe(key), "key"), Piece(Safe(what), "dim"))]
         plan = f"Plan {say.short_hash(matter.approval.plan_sha256)}" if not matter.is_outcome else "Was it done?"
-        self._peeks["waiting"].retitle(Safe(plan), note_line)
+        part.peek.retitle(Safe(plan), note_line)
         clock = self.desk.clock
-        lines = plan_lines(matter.subject(), clock.now(), clock.monotonic(), cells)
+        lines = plan_lines(matter.subject(), clock.now(), clock.monotonic(), part.cells)
         if self._compared[0] == matter.approval.id:
             lines += [[], *self._compared[1]]
-        self._told["waiting"].show(lines)
+        part.told.show(lines)
 
     def _draw_runs(self) -> None:
         found, run = self.desk.mirror.lists.of(PAST_RUNS), self.chosen_run()
         going = sum(one.state in {"running", "unknown"} for one in self._runs.values())
         title = safe_text(f"Runs > {self.filter}" if self.filter else "Runs")
         more = f"the latest {PAST_RUNS.cap} and " if found.truncated else ""
-        self._lists["runs"].retitle(title, [Piece(Safe(f"{more}{going} going on"), "dim")])
-        if not self._settled("runs", found, bool(self._run_table.keys), ("No playbook has run.",)):
+        self._parts["runs"].list.retitle(title, [Piece(Safe(f"{more}{going} going on"), "dim")])
+        if not self._settled("runs", found, bool(self._run_table.keys)):
             return
-        view = self._told["runs"]
-        cells = view.scrollable_content_region.width
-        if run is None or not cells:
+        part = self._parts["runs"]
+        if run is None or not part.cells:
             return
         note = [Piece(Safe("X"), "key"), Piece(Safe(" cancel  "), "dim")] if run.state not in say.OVER else []
         note += [Piece(Safe("enter"), "key"), Piece(Safe(" all output"), "dim")]
-        self._peeks["runs"].retitle(safe_text(run.playbook), note)
+        part.peek.retitle(safe_text(run.playbook), note)
         most = WHOLE_OUTPUT if self.has_class("-zoomed") else 4
         site, full = self.desk.names.site(run.site), self.desk.glyphs.full
-        view.show(progress_lines(run, self.desk.clock.now(), cells, site=site, output_lines=most, full=full))
+        lines = progress_lines(run, self.desk.clock.now(), part.cells, site=site, output_lines=most, full=full)
+        part.told.show(lines)
 
     def _draw_books(self) -> None:
-        note = "" if self._files.problem else f"{words.many(len(self._books), 'playbook')}, figures of 30 days"
-        self._lists["playbooks"].retitle(Safe("Playbooks"), [Piece(Safe(note), "dim")])
-        empty = ("No playbook is loaded.", "playbooks.directory in noc.toml names the folder of their files.")
-        if not self._settled("playbooks", self._files, bool(self._books), empty):
+        many = words.many(len(self._books.rows), "playbook")
+        note = "" if self._books.files.problem else f"{many}, figures of 30 days"
+        self._parts["playbooks"].list.retitle(Safe("Playbooks"), [Piece(Safe(note), "dim")])
+        if not self._settled("playbooks", self._books.files, bool(self._books.rows)):
             return
-        name, view = self._book_table.cursor, self._told["playbooks"]
-        cells = view.scrollable_content_region.width
-        if name is None or not cells:
+        name, part = self._book_table.cursor, self._parts["playbooks"]
+        if name is None or not part.cells:
             return
-        self._peeks["playbooks"].retitle(safe_text(name))
-        read = self._history.get(name)
-        view.show(history_lines(name, self._books.get(name, {}), read, self.desk.clock.now(), cells))
+        part.peek.retitle(safe_text(name))
+        read = self._books.histories.get(name)
+        part.told.show(history_lines(name, self._books.rows.get(name, {}), read, self.desk.clock.now(), part.cells))
 
-    def _settled(self, part: str, found: Any, rows: bool, empty: tuple[str, ...]) -> bool:
-        """Whether there are rows to show; else the page that says why there are none."""
-        pane, peek = self._lists[part], self._peeks[part]
-        peek.display = rows
-        self._share(part, pane, rows)
-        if rows:
-            pane.ready()
-        elif found.problem and not found.loaded:
-            why = [Piece(Safe("  Could not be read: ")), Piece(found.problem, "warn")]
-            pane.page(PaneState.ERROR, [[], why, [], [Piece(Safe("  ctrl+r tries again."), "dim")]])
-        elif not found.loaded:
-            pane.page(PaneState.LOADING, text_lines("", "asking the engine", style="dim"))
-        else:
-            lines = ("nothing matches; esc shows all",) if self.filter else empty
-            pane.page(PaneState.EMPTY, text_lines("", *lines))
-        return rows
-
-    def _share(self, part: str, pane: Pane, rows: bool) -> None:
-        """Few rows leave the lines that they do not need to what is told of them."""
-        if self.has_class("-wide") or not rows:
-            pane.styles.height = None
-            return
-        most = max(4, self.size.height * 2 // 5)
-        pane.styles.height = max(4, min(len(self._tables[part].keys) + 2, most))
+    def _settled(self, part: str, found: Any, rows: bool) -> bool:
+        """Whether there is anything to draw."""
+        self._parts[part].share(None if self.has_class("-wide") or not rows else self.size.height)
+        return self._parts[part].settle(found, rows, say.NO_MATCH if self.filter else say.EMPTY[part])
 
     # what is under the cursor
 
@@ -370,24 +312,10 @@ class ApprovalsScreen(ApprovalActs, IncidentActs, FrameScreen):
     def planned(self) -> None:
         self._draw()
 
-    async def do_approvals_compare(self) -> None:
-        approval = self.question()
-        run = self.chosen_run()
-        if approval is None or run is None:
-            self.desk.say(Safe("nothing under the cursor to compare"), "warn")
-            return
-        found = await last_good(self.desk, approval.playbook, [(step.name, step.params) for step in run.steps])
-        self._compared = (approval.id, found)
+    def compared(self, approval: Approval, lines: list[Line]) -> None:
+        self._compared = (approval.id, lines)
         self._draw()
-        self._told[self._part].do_table_bottom()
-
-    def do_approvals_incident(self) -> None:
-        run, approval = self.chosen_run(), self.question()
-        number = run.incident if run is not None else approval.incident if approval is not None else None
-        if number is None:
-            self.desk.say(Safe("nothing under the cursor to open"), "warn")
-        else:
-            self.open_incident(number)
+        self._parts[self._part].told.do_table_bottom()
 
     # events
 
@@ -399,17 +327,11 @@ class ApprovalsScreen(ApprovalActs, IncidentActs, FrameScreen):
     def _plan_what_is_seen(self) -> None:
         """The plan is worked out once when the cursor comes to it; d does it again."""
         approval = self.question()
-        if approval is None or approval.asks != "run" or self.dry_runs.of(approval.execution) is not None:
-            return
-        if self._planning == approval.execution:
-            return
-        self._planning = approval.execution
-        self.run_worker(partial(self._plan, approval), group="approvals-plan", exclusive=True)  # type: ignore[arg-type]
+        if approval is not None and self.dry_runs.wants(approval):
+            self.run_worker(partial(self._plan, approval), group="approvals-plan", exclusive=True)  # type: ignore[arg-type]
 
     async def _plan(self, approval: Approval) -> None:
-        await self.dry_runs.plan(approval.execution, {"execution": approval.execution})
-        await self.dry_runs.learn(approval.playbook, int(approval.incident), approval.site)
-        self._planning = ""
+        await self.dry_runs.plan_question(approval)
         if self.is_attached:
             self._draw()
 
@@ -418,7 +340,7 @@ class ApprovalsScreen(ApprovalActs, IncidentActs, FrameScreen):
         if self._part == "waiting":
             self.run_worker(self.decide(armed=False), group="acts")
         elif self._part == "runs":
-            self._told["runs"].focus(scroll_visible=False)
+            self._parts["runs"].told.focus(scroll_visible=False)
             self.do_app_zoom()
             self._draw()
         elif self._book_table.cursor is not None:
@@ -427,7 +349,7 @@ class ApprovalsScreen(ApprovalActs, IncidentActs, FrameScreen):
 
     def do_app_unzoom(self) -> None:
         super().do_app_unzoom()
-        self._tables[self._part].focus(scroll_visible=False)
+        self._parts[self._part].table.focus(scroll_visible=False)
         self._draw()
 
     def on_resize(self) -> None:
@@ -437,7 +359,7 @@ class ApprovalsScreen(ApprovalActs, IncidentActs, FrameScreen):
     # keys
 
     def why_not(self, action: Action) -> Safe:
-        if action.id in {"approvals.execute", "approvals.reject", "approvals.plan", "approvals.compare"}:
+        if action.id in _OF_QUESTIONS:
             return Safe("") if self.question() is not None else Safe("nothing under the cursor waits for an answer")
         if action.id == "approvals.cancel":
             run = self.chosen_run()
@@ -459,9 +381,9 @@ class ApprovalsScreen(ApprovalActs, IncidentActs, FrameScreen):
 
     def reorder(self) -> None:
         self._read_at = float("-inf")
-        self._history.clear()
-        for table in self._tables.values():
-            table.reorder()
+        self._books.histories.clear()
+        for part in self._parts.values():
+            part.table.reorder()
         if self._part == "playbooks":
             self._ask()
 

@@ -16,9 +16,10 @@ from noc_console.safe_text import Safe, safe_text
 from noc_console.screens import approvals_words as say
 from noc_console.screens.acting import Acting
 from noc_console.screens.approvals_hold import HoldActs
-from noc_console.screens.approvals_matter import ApprovalMatter, DryRuns
+from noc_console.screens.approvals_matter import ApprovalMatter, DryRuns, last_good
 from noc_console.screens.frame import refusal
 from noc_console.screens.fraud_acts import NoteDialog
+from noc_console.widgets.piece import Line
 
 RUN, APPROVE = "playbook:run", "playbook:approve"
 
@@ -171,14 +172,32 @@ class ApprovalActs(HoldActs, KillActs):
         elif approval.asks == "outcome":
             self.desk.say(Safe("a run that has begun is not planned again; look at its target"), "warn")
         else:
-            found = await self.dry_runs.plan(approval.execution, {"execution": approval.execution})
-            await self.dry_runs.learn(approval.playbook, int(approval.incident), approval.site)
+            found = await self.dry_runs.plan_question(approval)
             told = f"dry run: {found.problem}" if found.plan is None else "dry run: worked out anew, nothing was done"
             self.desk.say(safe_text(told), "warn" if found.plan is None else "ok")
             self.planned()
 
     def planned(self) -> None:
         """A dry run has come."""
+
+    async def do_approvals_compare(self) -> None:
+        approval, run = self.question(), self.chosen_run()
+        if approval is None or run is None:
+            self.desk.say(Safe("nothing under the cursor to compare"), "warn")
+        else:
+            steps = [(step.name, step.params) for step in run.steps]
+            self.compared(approval, await last_good(self.desk, approval.playbook, steps))
+
+    def compared(self, approval: Approval, lines: list[Line]) -> None:
+        """What differs from the last run that succeeded."""
+
+    def do_approvals_incident(self) -> None:
+        run, approval = self.chosen_run(), self.question()
+        number = run.incident if run is not None else approval.incident if approval is not None else None
+        if number is None:
+            self.desk.say(Safe("nothing under the cursor to open"), "warn")
+        else:
+            self.open_incident(number)
 
     # a run
 

@@ -21,14 +21,8 @@ from noc_console.reading import Reading, problem_words
 from noc_console.record_lists import Watch
 from noc_console.safe_text import Safe, safe_text
 from noc_console.screens import approvals_words as say
-from noc_console.screens.approvals_plan import (
-    FRESH_SECONDS,
-    DryRun,
-    Figures,
-    Subject,
-    params_lines,
-    plan_lines,
-)
+from noc_console.screens.approvals_lines import params_lines
+from noc_console.screens.approvals_plan import FRESH_SECONDS, DryRun, Figures, Subject, plan_lines
 from noc_console.screens.approvals_rows import moment
 from noc_console.widgets.piece import Line, Piece
 
@@ -46,6 +40,21 @@ class DryRuns:
         self._kept: dict[str, DryRun] = {}
         self._foretold: dict[int, Safe] = {}
         self._figures: dict[str, Figures] = {}
+        self._under_way = ""
+
+    def wants(self, approval: Approval) -> bool:
+        """Whether nobody has worked its plan out yet; whoever is told so does."""
+        if approval.asks != "run" or self.of(approval.execution) is not None or self._under_way == approval.execution:
+            return False
+        self._under_way = approval.execution
+        return True
+
+    async def plan_question(self, approval: Approval) -> DryRun:
+        """The plan of a question and what is known beside it."""
+        found = await self.plan(approval.execution, {"execution": approval.execution})
+        await self.learn(approval.playbook, int(approval.incident), approval.site)
+        self._under_way = ""
+        return found
 
     def of(self, key: str) -> DryRun | None:
         return self._kept.get(key)

@@ -1,4 +1,4 @@
-"""A plan and a run as lines to read: who asks, what it touches, what happens without it, step by step. Pure.
+"""A plan as lines to read: who asks, what it touches, what happens without it, step by step. Pure.
 
 Owns the order and the words. Parameters, targets and outputs were written by others: each is made safe here, shown as
 text and never read as anything else.
@@ -16,16 +16,13 @@ from data.nouns.playbooks import Approval, Execution, Policy, StepRun
 from data.records import Incident
 from noc_console import words
 from noc_console.lapses import is_over
-from noc_console.safe_text import Safe, safe_lines, safe_text, wrap
+from noc_console.safe_text import Safe, safe_text, wrap
 from noc_console.screens import approvals_words as say
+from noc_console.screens.approvals_lines import LABEL, indented, params_lines, row
 from noc_console.widgets.piece import Line, Piece
 
-LABEL = 10
 #: A dry run older than this is worked out again before anything is approved.
 FRESH_SECONDS = 600.0
-#: Lines of one output that are shown with the step; the whole of it when the run is opened.
-OUTPUT_LINES = 4
-PARAM_CHARS = 400
 
 
 class DryRun(Struct, frozen=True, kw_only=True):
@@ -101,8 +98,9 @@ def plan_lines(subject: Subject, now: datetime, monotonic: float, cells: int) ->
 def _what_for(subject: Subject, now: datetime, cells: int) -> list[Line]:
     incident = subject.incident
     if incident is None:
-        return _row("for", Safe(f"{words.number(subject.number)}, which this console does not hold"), cells)
-    told = safe_text(f"{words.number(incident.id)} {subject.site}  {incident.title}")
+        return row("for", Safe(f"{words.number(subject.number)}, which this console does not hold"), cells)
+    place = f"{subject.site}  " if incident.site else ""
+    told = safe_text(f"{words.number(incident.id)} {place}{incident.title}")
     head = Piece(Safe(f" {'for':<{LABEL - 1}}"), "dim")
     room = max(20, cells - LABEL - 4)
     first, *rest = wrap(told, room)
@@ -116,7 +114,7 @@ def _question(subject: Subject, approval: Approval, now: datetime, cells: int) -
     if approval.asks == "outcome":
         return _outcome(subject, approval, now, cells)
     ago = words.ago(approval.at, now)
-    lines = _row("asked by", safe_text(f"{say.asker(approval)} {ago}: {approval.why}"), cells)
+    lines = row("asked by", safe_text(f"{say.asker(approval)} {ago}: {approval.why}"), cells)
     agreed = ", ".join(_vote(vote) for vote in approval.votes)
     told = f"{len(approval.votes)} of {approval.quorum}" + (f": {agreed}" if agreed else "")
     policy = subject.policy
@@ -125,28 +123,28 @@ def _question(subject: Subject, approval: Approval, now: datetime, cells: int) -
         mine = say.standing_of(approval, policy, subject.person)
         if mine.for_whom:
             told += f"; you vote for {mine.for_whom}"
-    lines += _row("approve", safe_text(told), cells)
+    lines += row("approve", safe_text(told), cells)
     if policy is not None and (mine := say.standing_of(approval, policy, subject.person)).problem:
-        lines += _row("", Safe(f"{mine.problem}"), cells, "warn")
+        lines += row("", Safe(f"{mine.problem}"), cells, "warn")
     if approval.expires_at is not None:
         left = say.left(approval, now)
         told = f"in {left.text}, at {approval.expires_at:%H:%M:%S}Z"
         told += f"; held by {approval.held_by}" if approval.held_by else ""
-        lines += _row("expires", safe_text(told), cells, left.style)
+        lines += row("expires", safe_text(told), cells, left.style)
     return lines
 
 
 def _outcome(subject: Subject, approval: Approval, now: datetime, cells: int) -> list[Line]:
     """Nobody saw how an unsafe step ended: what is known of it, and what each answer does."""
-    lines = _row("UNKNOWN", safe_text(f"nobody saw how step {approval.step} ended"), cells, "alarm")
+    lines = row("UNKNOWN", safe_text(f"nobody saw how step {approval.step} ended"), cells, "alarm")
     step = _step(subject.run, approval.step)
     if step is not None and step.started_at is not None:
-        lines += _row("begun", Safe(f"{step.started_at:%H:%M:%S}Z, {words.ago(step.started_at, now)}"), cells)
+        lines += row("begun", Safe(f"{step.started_at:%H:%M:%S}Z, {words.ago(step.started_at, now)}"), cells)
     if step is not None and step.error:
-        lines += _row("because", safe_text(step.error), cells)
-    lines += _row("look", safe_text("at its target; doing it twice may do harm, so it is not tried again"), cells)
-    lines += _row("E", Safe("it was done: the run goes on after it"), cells, "text", "key")
-    lines += _row("x", Safe("it was not done: what can be taken back is, and the run ends"), cells, "text", "key")
+        lines += row("because", safe_text(step.error), cells)
+    lines += row("look", safe_text("at its target; doing it twice may do harm, so it is not tried again"), cells)
+    lines += row("E", Safe("it was done: the run goes on after it"), cells, "text", "key")
+    lines += row("x", Safe("it was not done: what can be taken back is, and the run ends"), cells, "text", "key")
     return lines
 
 
@@ -162,12 +160,12 @@ def _who_may(policy: Policy) -> str:
 
 def _touches(subject: Subject, cells: int) -> list[Line]:
     found = _targets(subject)
-    lines = _row("blast", say.targets(found, most=20), cells, "strong" if len(found) > 1 else "text")
+    lines = row("blast", say.targets(found, most=20), cells, "strong" if len(found) > 1 else "text")
     if subject.dry_run is not None and subject.dry_run.plan is not None:
         asks = str(subject.dry_run.plan.get("asks") or "")
         if subject.approval is None:
             told = f"people are asked first: {asks}" if asks else "it begins at once, nobody else is asked"
-            lines += _row("then", safe_text(told), cells, "text" if asks else "warn")
+            lines += row("then", safe_text(told), cells, "text" if asks else "warn")
     return lines
 
 
@@ -183,21 +181,21 @@ def _dry_run(subject: Subject, monotonic: float, cells: int) -> list[Line]:
         return []
     dry = subject.dry_run
     if dry is None:
-        return _row("dry run", Safe("not yet: d works it out, nothing is done"), cells, "dim")
+        return row("dry run", Safe("not yet: d works it out, nothing is done"), cells, "dim")
     age = monotonic - dry.at
     when = f"{dry.told_at:%H:%M:%S}Z ({words.short(max(0.0, age))} ago)"
     if dry.plan is None:
-        return _row("dry run", safe_text(f"{when}: it cannot run now: {dry.problem}"), cells, "warn")
+        return row("dry run", safe_text(f"{when}: it cannot run now: {dry.problem}"), cells, "warn")
     steps = dry.plan["steps"]
     able = sum(step["if_now"] is not False for step in steps)
     told = f"{when}: {able} of {len(steps)} steps would run"
     if subject.changed:
-        lines = _row("dry run", safe_text(told), cells)
+        lines = row("dry run", safe_text(told), cells)
         changed = "THE PLAN HAS CHANGED since it was asked for; below is the plan as it is now"
-        return lines + _row("", Safe(changed), cells, "warn")
+        return lines + row("", Safe(changed), cells, "warn")
     old = age >= FRESH_SECONDS
     end = ", too old: d works it out anew" if old else ", plan unchanged" if subject.approval else ""
-    return _row("dry run", safe_text(told + end), cells, "warn" if old else "ok")
+    return row("dry run", safe_text(told + end), cells, "warn" if old else "ok")
 
 
 def _without(subject: Subject, now: datetime, cells: int) -> list[Line]:
@@ -216,7 +214,7 @@ def _without(subject: Subject, now: datetime, cells: int) -> list[Line]:
         parts.append(f"{incident.firing:,} of {words.many(incident.alerts, 'alert')} still firing")
     if subject.foretold:
         parts.append(str(subject.foretold))
-    return _row("without", safe_text("; ".join(parts)), cells) if parts else []
+    return row("without", safe_text("; ".join(parts)), cells) if parts else []
 
 
 def _with(subject: Subject, cells: int) -> list[Line]:
@@ -233,12 +231,12 @@ def _with(subject: Subject, cells: int) -> list[Line]:
         check = definition.verification
         resolves = ", and resolves the incident" if check.resolves else ""
         parts.append(f"verified by {check.condition} within {say.duration(check.within_seconds)}{resolves}")
-    lines = _row("with", safe_text("; ".join(parts)), cells) if parts else []
+    lines = row("with", safe_text("; ".join(parts)), cells) if parts else []
     steps = _planned(subject)
     if steps:
         back = [step["name"] for step in steps if step["rollback"]]
         told = f"if a later step fails: {', '.join(back)}" if back else "nothing is taken back when a step fails"
-        lines += _row("rollback", safe_text(told), cells, "text" if back else "dim")
+        lines += row("rollback", safe_text(told), cells, "text" if back else "dim")
     return lines
 
 
@@ -297,24 +295,6 @@ def _step_head(place: int, step: Mapping[str, Any], cells: int) -> list[Line]:
     return lines + [[Piece(Safe("     ")), Piece(part)] for part in rest]
 
 
-def params_lines(params: Mapping[str, Any], cells: int, style: str = "text") -> list[Line]:
-    """One parameter a line; texts of several lines are folded into one, with a mark where they broke."""
-    lines: list[Line] = []
-    for name, value in params.items():
-        text = _plain(value)
-        shown = safe_text(text.replace("\n", " / ")[:PARAM_CHARS])
-        label = f"     {name} "
-        first, *rest = wrap(shown, max(16, cells - len(label) - 1))
-        lines.append([Piece(safe_text(label), "dim"), Piece(first, style)])
-        lines += [[Piece(Safe(" " * len(label))), Piece(part, style)] for part in rest[:2]]
-    return lines
-
-
-def _plain(value: Any) -> str:
-    """A list of texts without its brackets."""
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
 _SAFETY = {
     "safe": "may be done again",
     "check": "only reads",
@@ -329,89 +309,12 @@ def _step_notes(step: Mapping[str, Any], cells: int) -> list[Line]:
     notes.append("taken back when a later one fails" if step["rollback"] else "")
     if step["late"]:
         notes.append("filled from earlier results")
-    lines = _indented(safe_text("; ".join(note for note in notes if note)), cells, "dim")
+    lines = indented(safe_text("; ".join(note for note in notes if note)), cells, "dim")
     if step["condition"]:
         now = {True: "true now", False: "false now: left out", None: "known only then"}[step["if_now"]]
         style = "warn" if step["if_now"] is False else "dim"
-        lines += _indented(safe_text(f"if {step['condition']} ({now})"), cells, style)
+        lines += indented(safe_text(f"if {step['condition']} ({now})"), cells, style)
     return lines
-
-
-# -- a run
-
-
-def progress_lines(
-    run: Execution, now: datetime, cells: int, *, site: Safe, output_lines: int = OUTPUT_LINES, full: str = "#"
-) -> list[Line]:
-    """A run step by step, with what each said; live while it goes on. `site` is what its site is called."""
-    state = say.run_state(run)
-    done = sum(step.state in {"done", "skipped", "failed", "rolled_back"} for step in run.steps)
-    bar = full * done + "." * (len(run.steps) - done)
-    head = f"  {done} of {len(run.steps)} steps [{bar}]  {say.took(run, now)}"
-    lines: list[Line] = [[Piece(Safe(" ")), state, Piece(safe_text(head), "text")]]
-    lines += _row("for", safe_text(f"{words.number(run.incident)} {site}"), cells)
-    lines += _row("asked by", safe_text(f"{say.asker(run)} {words.ago(run.at, now)}"), cells)
-    lines += _row("blast", say.targets(run.targets, most=20), cells)
-    if run.reason:
-        lines += _row("because", safe_text(run.reason), cells, "warn")
-    if run.cancelling:
-        told = f"it stops at the next edge of a step: {run.cancelling}"
-        lines += _row("stops", safe_text(told), cells, "warn")
-    if run.asks == "target":
-        lines += _row("waits", Safe("for its targets: another run holds them"), cells)
-    lines.append([])
-    for place, step in enumerate(run.steps, start=1):
-        lines += _progress(place, step, now, cells, output_lines)
-    lines += _verification(run, now, cells)
-    return lines
-
-
-def _progress(place: int, step: StepRun, now: datetime, cells: int, output_lines: int) -> list[Line]:
-    state = say.step_state(step)
-    span = (step.ended_at or now) - step.started_at if step.started_at is not None else None
-    took = f"{say.duration(span):>7}" if span is not None and step.state != "skipped" else " " * 7
-    tries = f"  try {step.generation}" if step.generation > 1 else ""
-    name = safe_text(f" {place} {step.name}")
-    lines: list[Line] = [
-        [Piece(Safe(" ")), state, Piece(Safe(took), "dim"), Piece(name, "strong"), Piece(Safe(tries), "warn")]
-    ]
-    if step.error:
-        lines += _indented(safe_text(step.error), cells, "warn")
-    for key, value in step.output.items():
-        lines += _output(key, value, cells, output_lines)
-    return lines
-
-
-def _output(key: str, value: Any, cells: int, most: int) -> list[Line]:
-    """What a step said; the last lines of it, for the end is where the news is."""
-    texts = safe_lines(value if isinstance(value, str) else str(value), limit=200) or [Safe("-")]
-    hidden = len(texts) - most
-    label = f"     {key} "
-    lines: list[Line] = []
-    if hidden > 0:
-        lines.append([Piece(safe_text(label), "dim"), Piece(Safe(f"… {hidden} lines before; enter shows all"), "dim")])
-        texts, label = texts[-most:], " " * len(label)
-    for number, text in enumerate(texts):
-        first, *rest = wrap(text, max(16, cells - len(label) - 1))
-        lines.append([Piece(safe_text(label if not number else " " * len(label)), "dim"), Piece(first)])
-        lines += [[Piece(Safe(" " * len(label))), Piece(part)] for part in rest[:3]]
-    return lines
-
-
-def _verification(run: Execution, now: datetime, cells: int) -> list[Line]:
-    check = run.definition.verification
-    if check is None:
-        return []
-    if run.verified:
-        told, style = f"verified: {check.condition}" + (", and the incident resolved" if run.resolved else ""), "ok"
-    elif run.phase == "verify" and run.state == "running" and run.verify_until is not None:
-        left = say.duration((run.verify_until - now).total_seconds())
-        told, style = f"verifying for {left} more: {check.condition}", "key"
-    elif run.state in say.OVER:
-        told, style = f"not verified: {check.condition}", "dim"
-    else:
-        told, style = f"then verified by: {check.condition}", "dim"
-    return [[], *_indented(safe_text(told), cells, style)]
 
 
 # -- parts
@@ -419,14 +322,3 @@ def _verification(run: Execution, now: datetime, cells: int) -> list[Line]:
 
 def _step(run: Execution | None, name: str) -> StepRun | None:
     return next((step for step in run.steps if step.name == name), None) if run is not None else None
-
-
-def _row(label: str, text: Safe, cells: int, style: str = "text", label_style: str = "dim") -> list[Line]:
-    head = Piece(Safe(f" {label:<{LABEL - 1}}"), label_style)
-    pad = Piece(Safe(" " * LABEL))
-    parts = wrap(text, max(20, cells - LABEL - 1))
-    return [[head if not place else pad, Piece(part, style)] for place, part in enumerate(parts)]
-
-
-def _indented(text: Safe, cells: int, style: str) -> list[Line]:
-    return [[Piece(Safe("     ")), Piece(part, style)] for part in wrap(text, max(16, cells - 6))]

@@ -22,6 +22,18 @@ OVER = frozenset({"success", "partial", "failed", "cancelled", "expired"})
 SOON_SECONDS = 120.0
 NAMED_TARGETS = 3
 
+#: What stands where a part of the page has no rows.
+EMPTY: Mapping[str, tuple[str, ...]] = {
+    "waiting": (
+        "No playbook waits for an approval.",
+        "A playbook asks when its policy says so, when it would touch many targets, or in a flood.",
+        "p on an incident lists the playbooks that fit it.",
+    ),
+    "runs": ("No playbook has run.",),
+    "playbooks": ("No playbook is loaded.", "playbooks.directory in noc.toml names the folder of their files."),
+}
+NO_MATCH = ("nothing matches; esc shows all",)
+
 #: State of a run → glyph and style; the word stands beside it.
 RUN_TONE: Mapping[str, tuple[str, str]] = {
     "pending": (".", "dim"),

@@ -8,7 +8,7 @@ from noc_console import words
 from noc_console.reading import Reading
 from noc_console.safe_text import Safe, safe_text
 from noc_console.screens import approvals_words as say
-from noc_console.screens.approvals_plan import progress_lines
+from noc_console.screens.approvals_progress import progress_lines
 from noc_console.screens.detail_sections import TextSection
 from noc_console.widgets.piece import Line, Piece
 
