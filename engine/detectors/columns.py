@@ -19,9 +19,9 @@ FEW = 64
 
 
 class Columns:
-    """Rows of `dtype`, filled with `fill` until a series writes them."""
+    """Rows of `dtype`, filled with `fill`, one number or one per row [rows, 1], until a series writes them."""
 
-    def __init__(self, rows: int, dtype: Any, fill: float) -> None:
+    def __init__(self, rows: int, dtype: Any, fill: Any) -> None:
         self._fill = fill
         self.matrix: NDArray[Any] = np.full((rows, 0), fill, dtype=dtype)
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 class Configuration:
     """Constants of the detectors; durations in seconds, everything else per record or a plain ratio."""
 
-    # Levels: weights of the exponential means that others lean on, in the order that `levels` names.
-    level_weights: tuple[float, ...] = (0.1, 0.02, 0.01, 0.002, 0.05, 0.05, 0.2, 0.005)
+    # Levels: weights of the exponential means that others lean on, in the order of the rows of `levels`.
+    level_weights: tuple[float, ...] = (0.01, 0.002, 0.1, 0.02, 0.05, 0.2, 0.005, 0.05)
     log_floor: float = 1e-12
     """Share of the largest magnitude so far that is nothing to the logarithm."""
 

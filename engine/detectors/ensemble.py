@@ -63,8 +63,9 @@ class Ensemble:
         self._alarms = Alarms(configuration)
         self._after = self._clock.rows + self._levels.rows
         self._wide = Columns(self._clock.rows + self._levels.rows + self._flat.rows, np.float64, 0.0)
-        self._fine = Columns(self._records.rows + self._alarms.rows, np.float32, 0.0)
-        self._quantiles = Columns(self._tails.rows, np.float32, np.nan)
+        self._peaks = self._records.rows + self._alarms.rows
+        unknown = np.repeat([[0.0], [np.nan]], [self._peaks, self._tails.rows], axis=0)
+        self._fine = Columns(self._peaks + self._tails.rows, np.float32, unknown)
         self._factors = Columns(1, np.float64, 1.0)
         forgotten = [self._records.forgetting] * self._records.rows
         self._fadings = np.array([*forgotten, *self._alarms.fadings], dtype=np.float32)[:, None]
@@ -134,7 +135,7 @@ class Ensemble:
                 columns.grow(count)
 
     def _all(self) -> tuple[Columns, ...]:
-        return self._wide, self._fine, self._quantiles, self._seasonal.columns, self._factors
+        return self._wide, self._fine, self._seasonal.columns, self._factors
 
     def _round(self, values: Floats, at: Floats, series: Ints) -> Verdicts:
         """A tick in which each series occurs once, in increasing order."""
@@ -186,8 +187,9 @@ class Ensemble:
         """Judge and learn records that are in order, at one time for all or a time for each. Reads as the list of
         judges that it is."""
         clock, levels, flat = wide[: self._clock.rows], wide[self._clock.rows : self._after], wide[self._after :]
-        fine, quantiles = self._fine.part(key), self._quantiles.part(key)
-        maxima, peaks = fine[: self._records.rows], fine[self._records.rows :]
+        fine = self._fine.part(key)
+        fading, quantiles = fine[: self._peaks], fine[self._peaks :]
+        maxima, peaks = fading[: self._records.rows], fading[self._records.rows :]
         seen, slot = clock[SEEN], self._seasonal.slots(at)
         least = least_of(seen)
         wild, level = self._levels.step(values, seen, least, levels)
@@ -198,14 +200,14 @@ class Ensemble:
         now = np.empty((2, len(values)), dtype=np.float32)
         now[0], now[1] = level, values
         self._compare(self._seasonal.distance(now, slot, interval, key), statistics, clock)
-        fine *= tiled(self._fadings, len(values), self._faded)
+        fading *= tiled(self._fadings, len(values), self._faded)
         records = self._records.step(statistics, clock[SEEN : SEEN_SAME + 1], maxima)
         excess, most = self._tails.step(statistics[RESIDUALS], seen, interval, quantiles, least)
         self._seasonal.learn(now, slot, gap, interval, key, at)
         channels = self._channels(records, excess, interval)
         score = self._alarms.step(channels, peaks)
         if not in_place(key):
-            self._wide.matrix[:, key], self._fine.matrix[:, key], self._quantiles.matrix[:, key] = wide, fine, quantiles
+            self._wide.matrix[:, key], self._fine.matrix[:, key] = wide, fine
         verdicts = self._verdicts(channels, most, score, clock, key)
         if records is not None:
             self._name(verdicts, *records[:2])
@@ -382,7 +384,7 @@ class Ensemble:
             columns.matrix[:, numbers[wanted]] = read[:, wanted]
 
     def _learning(self) -> tuple[Columns, ...]:
-        return self._wide, self._fine, self._quantiles
+        return self._wide, self._fine
 
     def restore(self, state: bytes) -> None:
         """Take over a saved state, replacing all. Raises ValueError if it is none, or of another version."""

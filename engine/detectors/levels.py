@@ -23,70 +23,69 @@ STATISTICS = 11
 RECORDS = slice(HIGH, LOG + 1)
 RESIDUALS = slice(FAST, BEND + 1)
 
-#: Rows of means: what SHIFT and DRIFT subtract from, what they subtract, the smoothed level, then LOG, FAST and SLOW.
-_SMOOTH, _LOG = 4, 5
-_MEANS = 8
+#: State by row: what stands where each statistic does is what a record is compared with, so that one subtraction makes
+#: nearly all of them. SHIFT and DRIFT are taken from their means and those in the places of SAME and PAST.
+_LEAST, _MOST, _LAST, _AHEAD, _SMOOTH, _LARGEST = HIGH, LOW, STEP, BEND, 11, 12
+_COMPARED = 12
+_SPREADING = slice(SAME, _COMPARED)
 #: Smallest magnitude that the logarithm starts from.
 _LEAST_MAGNITUDE = 1e-20
 
 
 class Levels:
-    """Rows: one mean per weight, then largest magnitude, last value, last step, minimum, maximum."""
+    """Rows: see above; `_AHEAD` is where the last step would lead again, `_LARGEST` the largest magnitude."""
 
-    rows = _MEANS + 5
+    rows = 13
 
     def __init__(self, configuration: Configuration) -> None:
-        self._weights = np.array(configuration.level_weights)[:, None]
+        self._weights = np.zeros((_COMPARED - SAME, 1))
+        self._weights[: STEP - SAME, 0] = configuration.level_weights[:-1]
+        self._weights[_SMOOTH - SAME] = configuration.level_weights[-1]
         self._settled = 1.0 / min(configuration.level_weights)
         self._floor = configuration.log_floor
         self._tiles: dict[int, Floats] = {}
 
     def step(self, values: Floats, seen: Floats, least_seen: float, state: Floats) -> tuple[Floats, Floats]:
-        """Statistics [11, n] of records against what came before, and the smoothed level [n]; then learn.
+        """Statistics [11, n] of records against what came before, SAME and PAST 0, and the smoothed level [n]; then
+        learn.
 
         `seen` [n]: records of each series before this one; `least_seen` its minimum.
         """
-        means = state[:_MEANS]
-        largest, last, stride, least, most = state[_MEANS:]
-        away = np.empty((_MEANS, len(values)))
+        compared = state[:_COMPARED]
+        away = np.empty((_COMPARED, len(values)))
         away[...] = values
+        away[LOG] = self._logarithm(values, least_seen, state[_LARGEST])
+        if least_seen == 0:
+            fresh = seen == 0
+            compared[:, fresh] = away[:, fresh]
+        away -= compared
+        means = compared[_SPREADING]
+        means += away[_SPREADING] * self._paces(seen, least_seen)
+        np.subtract(compared[SHIFT : DRIFT + 1], compared[SAME : PAST + 1], away[SHIFT : DRIFT + 1])
+        np.negative(away[LOW], away[LOW])
+        np.add(values, away[STEP], compared[_AHEAD])
+        compared[_LAST] = values
+        least, most = compared[_LEAST], compared[_MOST]
+        np.minimum(least, values, out=least)
+        np.maximum(most, values, out=most)
+        away[SAME : PAST + 1] = 0.0
+        np.abs(away[SHIFT:], away[SHIFT:])
+        return away[:STATISTICS], compared[_SMOOTH]
+
+    def _logarithm(self, values: Floats, least_seen: float, largest: Floats) -> Floats:
+        """Of the magnitude, above a share of the largest so far, so that 0 has one too."""
         magnitude = np.abs(values)
         np.maximum(largest, magnitude, out=largest)
         if least_seen == 0:
             np.maximum(largest, _LEAST_MAGNITUDE, out=largest)
         magnitude += largest * self._floor
-        away[_LOG] = np.log(magnitude.astype(np.float32))
-        if least_seen == 0:
-            self._begin(values, away, seen == 0, state)
-        away -= means
-        statistics = np.empty((STATISTICS, len(values)))
-        statistics[LOG : SLOW + 1] = away[_LOG:]
-        away *= self._paces(seen, least_seen)
-        means += away
-        np.subtract(values, least, statistics[HIGH])
-        np.subtract(most, values, statistics[LOW])
-        statistics[SAME : PAST + 1] = 0.0
-        np.subtract(means[:2], means[2:_SMOOTH], statistics[SHIFT : DRIFT + 1])
-        step = np.subtract(values, last, statistics[STEP])
-        np.subtract(step, stride, statistics[BEND])
-        stride[...] = step
-        last[...] = values
-        np.minimum(least, values, out=least)
-        np.maximum(most, values, out=most)
-        unsigned = statistics[SHIFT:]
-        np.abs(unsigned, unsigned)
-        return statistics, means[_SMOOTH]
-
-    @staticmethod
-    def _begin(values: Floats, inputs: Floats, fresh: NDArray[np.bool_], state: Floats) -> None:
-        state[:_MEANS, fresh] = inputs[:, fresh]
-        state[_MEANS + 1, fresh] = values[fresh]
-        state[_MEANS + 2, fresh] = 0.0
-        state[_MEANS + 3 :, fresh] = values[fresh]
+        logarithm: Floats = np.log(magnitude.astype(np.float32))
+        return logarithm
 
     def _paces(self, seen: Floats, least_seen: float) -> Floats:
-        """The weight of this record in each mean."""
+        """The weight of this record in each mean; what is no mean has none."""
         if least_seen > self._settled:
             return tiled(self._weights, len(seen), self._tiles)
         paces: Floats = np.maximum(self._weights, 1.0 / (seen + 1.0))
+        paces[_LAST - SAME : _AHEAD - SAME + 1] = 0.0
         return paces
