@@ -134,6 +134,8 @@ async def test_from_the_question_to_a_verified_run(post: Opened) -> None:
         await desk.fire()
         await desk.press("4")
         await desk.until("ask", "I-1", "0 of 1", "2 of 2 steps would run, plan unchanged")
+        desk.app.command("hold 60")
+        await desk.until("held by bob")
         await desk.press("E")
         await desk.until("ARMED: y within 10 s")
         await desk.let_go()
