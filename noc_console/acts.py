@@ -90,8 +90,10 @@ class Acts:
         try:
             return await self._desk.client.command(command)
         except Refused as error:
-            if error.field != STEP_UP or not await self._desk.ask_pin(self._confirm):
+            if error.field != STEP_UP:
                 raise
+            if not await self._desk.ask_pin(self._confirm):
+                raise Refused(error.reason, remedy="nothing was done", status=error.status) from error
         return await self._desk.client.command(command)
 
     async def _confirm(self, pin: str) -> tuple[Safe, bool]:
