@@ -77,7 +77,8 @@ def change_pieces(change: Change, names: Directory) -> list[Piece]:
     kind = _KINDS.get(change.kind, change.kind.replace("_", " "))
     thing, place = _thing(change.subject), f"{names.site(change.site)}  " if change.site else ""
     if len(thing) > THING:  # a long id goes before the words, for what stands in columns is found by the eye
-        thing, title = "", f"{thing} {title}".rstrip()
+        named = seen.name and change.subject.startswith("device:")
+        thing, title = "", title if named else f"{thing} {title}".rstrip()
     return [
         Piece(safe_text(f"{kind:<18.18} "), _tone(change.kind)),
         mark,

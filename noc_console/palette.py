@@ -97,8 +97,8 @@ class Palette:
     def _ground(self, on: str, name: str) -> Style:
         if self._colourless:
             return Style(reverse=True) if on == "cursor" and name != "sev-critical" else Style()
-        if name == "sev-critical" or on == "blurred":
-            return Style()
+        if "reverse" in _RECIPES[name][2] or on == "blurred":
+            return Style()  # what stands out keeps its ground: as ink on it the cursor's cannot always be read
         if on == "cursor" and name in {"text", "dim", "strong"}:
             return self._style("cursor-text", "cursor", "bold")
         return Style(bgcolor=_hex(self._variables["cursor"]))

@@ -310,7 +310,7 @@ class FrameScreen(Screen[None], inherit_bindings=False):
         self._said = None
         banners = self.desk.mirror.health.banners if self.desk.mirror.health else ()
         if self.desk.age() is Age.DOWN:
-            words = f"no engine: {self.desk.mirror.why_down} - showing what was known, trying again"
+            words = f"old data, trying again - no engine: {self.desk.mirror.why_down}"
             return [Piece(Safe(" "), "text"), Piece(safe_text(words), "warn")]
         if banners:
             return [Piece(Safe(" "), "text"), Piece(safe_text("; ".join(banners)), "warn")]

@@ -17,20 +17,20 @@ from noc_console.widgets.columns import Column
 from noc_console.widgets.piece import Piece
 
 #: Five-minute averages that a spark is made of, and how many of them one cell shows.
-SPARK_SLOTS, SPARK_JOINED = 48, 3
+SPARK_SLOTS, SPARK_JOINED = 48, 4
 #: Labels that name what a series is about, the first that there is.
 ENTITY_LABELS = ("device", "entity", "host", "instance", "person")
 
 SERIES_COLUMNS = (
-    Column(key="name", title=Safe("SERIES"), width=15, flex=3, most=40, keep=100),
+    Column(key="name", title=Safe("SERIES"), width=17, flex=3, most=40, keep=100),
     Column(key="site", title=Safe("SITE"), width=8, flex=2, most=20, keep=80),
-    Column(key="entity", title=Safe("ABOUT"), width=14, flex=5, most=30, keep=90,
+    Column(key="entity", title=Safe("ABOUT"), width=13, flex=5, most=30, keep=90,
            help=Safe("device, host or person, without the id of the site beside it; other labels where there is none")),
     Column(key="last", title=Safe("LAST"), width=7, right=True, descending=True, keep=98),
     Column(key="age", title=Safe("AGE"), width=4, right=True, keep=50),
-    Column(key="spark", title=Safe("LAST 4 H"), width=16, keep=60, sortable=False,
-           help=Safe("averages of 15 minutes, each series on its own scale; a dot where there was no sample")),
-    Column(key="odd", title=Safe("ANOMALY"), width=11, flex=2, most=22, descending=True, keep=95,
+    Column(key="spark", title=Safe("LAST 4 H"), width=12, keep=60, sortable=False,
+           help=Safe("averages of 20 minutes, each series on its own scale; a dot where there was no sample")),
+    Column(key="odd", title=Safe("ANOMALY"), width=13, flex=2, most=22, descending=True, keep=95,
            help=Safe("what goes on now, and by how many spreads the value is off")),
 )  # fmt: skip
 

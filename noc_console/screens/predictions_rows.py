@@ -39,7 +39,7 @@ COLUMNS = (
            help=Safe("calibrated probability; ~ = the model's probabilities have drifted")),
     Column(key="left", title=Safe("LEFT"), width=5, right=True, keep=98, help=Safe("until the end of the horizon")),
     Column(key="what", title=Safe("FORETOLD"), width=14, keep=95),
-    Column(key="about", title=Safe("ABOUT"), width=13, flex=6, most=40, keep=97),
+    Column(key="about", title=Safe("ABOUT"), width=13, flex=14, most=40, keep=97),
     Column(key="site", title=Safe("SITE"), width=9, flex=3, most=20, keep=80),
     Column(key=LANE, title=Safe("COURSE"), width=18, flex=5, keep=90, sortable=False,
            help=Safe("what was said, a rule until the horizon ends; o came, x did not, p prevented, c withdrawn")),

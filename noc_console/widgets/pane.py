@@ -24,6 +24,8 @@ from noc_console.widgets.piece import Line, Piece, clip, line_width
 TEASER_LEAST = 12
 #: Cells below which a page's text is not broken into lines.
 WRAP_LEAST = 20
+#: First line of an empty page while what is known is old.
+NOT_HEARD = Safe(" Not up to date, no engine answers. When one last did:")
 
 
 class PaneState(StrEnum):
@@ -89,6 +91,8 @@ class Pane(Vertical):
             self.content.redraw()
         if stale or was_stale:  # the title tells how old it is
             self.draw_title()
+        if stale != was_stale and self._state is PaneState.EMPTY:
+            self._draw_page()
 
     def draw_title(self) -> None:
         desk, cells = desk_of(self), self.size.width
@@ -144,8 +148,16 @@ class Pane(Vertical):
     def _draw_page(self) -> None:
         """Lines that are too long are broken where all of them have room so, else cut."""
         cells, room = self.size.width - 1, self.size.height - 1
-        broken = [part for line in self._page_lines for part in _broken(line, cells)] if cells > 0 else []
-        self._page.show(broken if 0 < len(broken) <= room else self._page_lines)
+        lines = self._page_told(room)
+        broken = [part for line in lines for part in _broken(line, cells)] if cells > 0 else []
+        self._page.show(broken if 0 < len(broken) <= room else lines)
+
+    def _page_told(self, room: int) -> list[tuple[Piece, ...]]:
+        """That there is nothing is no good news where nothing can be heard."""
+        if self._state is not PaneState.EMPTY or not desk_of(self).is_stale():
+            return self._page_lines
+        told = [(Piece(NOT_HEARD, "warn"),), *self._page_lines]
+        return told[: max(1, room)] if room < len(told) else told
 
 
 def _broken(line: tuple[Piece, ...], cells: int) -> list[Line]:

@@ -34,6 +34,26 @@ async def test_every_view_opens_at_every_size(opened: Opened, size: tuple[int, i
             assert "LIVE" in desk.screen.splitlines()[-2] or "LAG" in desk.screen.splitlines()[-2]
 
 
+async def test_nothing_to_show_is_no_good_news_where_nothing_is_heard(opened: Opened) -> None:
+    client = FakeClient()
+    client.incidents.clear()
+    client.clusters.clear()
+    async with opened(client=client) as desk:
+        await desk.press("2")
+        await desk.live()
+        assert "Nothing is wrong that we know of" in desk.screen and "Not up to date" not in desk.screen
+        client.go_down()
+        await desk.app.feed.ask()
+        await desk.live()
+        shown = desk.screen
+        assert shown.index("Not up to date, no engine answers") < shown.index("Nothing is wrong that we know of")
+        client.come_back()
+        desk.app.feed.retry()
+        await desk.live()
+        await desk.live()
+        assert "Not up to date" not in desk.screen
+
+
 async def test_last_view_and_history(opened: Opened) -> None:
     async with opened() as desk:
         await desk.press("2", "9", "minus")

@@ -168,5 +168,5 @@ def test_labels_of_an_axis_tell_neighbours_apart() -> None:
 
 
 def test_a_spark_has_its_own_scale_and_dots_for_gaps() -> None:
-    assert own_spark([1.0] * 3 + [None] * 3 + [3.0, None, None] + [5.0] * 3, UNICODE) == "▁·▅█"
-    assert own_spark([7.0] * 6, UNICODE) == "▁▁" and own_spark([None] * 6, UNICODE) == ""
+    assert own_spark([1.0] * 4 + [None] * 4 + [3.0, None, None, None] + [5.0] * 4, UNICODE) == "▁·▅█"
+    assert own_spark([7.0] * 8, UNICODE) == "▁▁" and own_spark([None] * 6, UNICODE) == ""

@@ -38,6 +38,12 @@ def test_words_can_be_read_on_white_with_sixteen_colours() -> None:
         assert number in {0, 1, 2, 4, 5, 8}, f"{name} is drawn in colour {number}"
 
 
+@pytest.mark.parametrize("name", ["sev-critical", "heat-2", "heat-3", "heat-4"])
+def test_what_stands_out_can_be_read_under_the_cursor_too(name: str) -> None:
+    palette = Palette({**load_theme("dark").variables, "background": "#121212"})
+    assert palette(name, "cursor").bgcolor == palette(name).bgcolor
+
+
 def test_an_unknown_theme_names_those_that_exist() -> None:
     with pytest.raises(KeyError, match="colour-blind"):
         load_theme("neon")
