@@ -50,6 +50,8 @@ class Predictor(Struct, frozen=True, kw_only=True):
     is the type of alert that is raised. `calm` has the features of a row of which nothing speaks for the event,
     `raise_at` the probability from which a warning without a model is raised.
 
+    With more of a column of `rising` the event is never less likely to a model, with more of `falling` never more.
+
     `things(draft)` → the ids to look at in this round, of all tenants, each a tuple that begins with its tenant;
     `entity(id)` → what records call it. `thing(draft, id)` → the thing, or None when it can have no event now.
     `happened(draft, id)` → when the event came the last time. `acts(draft, id)` → what people did about it.
@@ -81,6 +83,8 @@ class Predictor(Struct, frozen=True, kw_only=True):
     action: Callable[[Row, Thing], str]
     about: Callable[[Thing], About]
     title: Callable[[Thing], str]
+    rising: frozenset[str] = frozenset()
+    falling: frozenset[str] = frozenset()
 
     @property
     def groups(self) -> dict[str, list[int]]:

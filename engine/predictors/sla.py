@@ -245,4 +245,5 @@ PREDICTOR = Predictor(
     action=action,
     about=lambda found: tickets.about(found.record),
     title=title,
+    falling=frozenset(f"typical_resolution.{name}" for name in ticket_memory.FACETS),
 )

@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from math import comb, isnan, log
+from math import comb, isnan
 from typing import Any
 
 from msgspec import Struct
 
 from data.nouns.world import Shift, Site
 from data.records import TenantId
-from data.slots import zone_of
 from engine.book import Draft
 from engine.domain import staffing
 from engine.domain.calendar import local_day
@@ -35,9 +34,6 @@ FEATURES = (
     "known_absences",
     "no_show_rate",
     *(f"no_show_rate.{name}" for name in staffing_memory.COLUMNS),
-    "scheduled.people",
-    "time_to_shift.hour",
-    "time_to_shift.weekday",
 )
 #: Share of people who stay away before anything is known, and over how long it is forgotten.
 STAYS_AWAY, HALF_LIFE_S = 0.05, 60 * 86_400.0
@@ -125,7 +121,6 @@ def row(draft: Draft, thing: Thing) -> Row:
     whole = shares.of((of.tenant, "away", ""), STAYS_AWAY, 50.0)
     site = shares.of((of.tenant, "away_site", of.site), whole, 20.0)
     due = of.due
-    local = of.starts_at.astimezone(zone_of(of.zone))
     away = [shares.of((of.tenant, "away_person", shift.person), site, 10.0) for shift in due if shift.person]
     day = shares.of((of.tenant, "away_day", _day(of)), whole, 50.0)
     return (
@@ -136,9 +131,6 @@ def row(draft: Draft, thing: Thing) -> Row:
         float(of.away),
         shares.of((of.tenant, "away_site_day", f"{of.site}/{_day(of)}"), day, 20.0),
         *staffing_memory.columns(draft, _slot(of), PREDICTOR.prior),
-        log(1.0 + len(due)),
-        local.hour + local.minute / 60.0,
-        float(local.weekday()),
     )
 
 
@@ -318,4 +310,6 @@ PREDICTOR = Predictor(
     action=action,
     about=lambda found: staffing.about(found.record.site, found.record.name),
     title=lambda found: f"Too few people are likely at post {found.name}",
+    rising=frozenset({"known_absences", "no_show_rate", *(f"no_show_rate.{name}" for name in staffing_memory.SHORT)}),
+    falling=frozenset({"scheduled", "attendance_rate", *(f"no_show_rate.{name}" for name in staffing_memory.FILLED)}),
 )

@@ -15,10 +15,12 @@ from data.slots import zone_of
 from engine.book import Draft
 from engine.predictors.memory import POSTS, Shares, faded, log_odds, put
 
-#: Half-lives in seconds: of the share of beginnings that were short, lately and usually, and of how well it was filled.
-LATELY_S, USUALLY_S, FILLED_S = 2 * 3600.0, 28 * 86_400.0, 86_400.0
+#: Half-lives in seconds: of the share of beginnings that were short, lately, at one time, and of the post as a whole,
+#: and of how well it was filled.
+LATELY_S, TIME_S, USUALLY_S, FILLED_S = 2 * 3600.0, 28 * 86_400.0, 365 * 86_400.0, 86_400.0
 #: Cases that what is known of more counts as, in the share of less.
 CASES = 4.0
+_TIMES = frozenset({"day", "time", "week"})
 #: How well a post is filled counts up to so many times what it needs.
 FILLED_MOST = 3.0
 
@@ -47,31 +49,20 @@ class Slot(NamedTuple):
         }
 
 
-COLUMNS = (
-    "short_site",
-    "short_post",
-    "short_day",
-    "short_time",
-    "short_week",
-    "short_lately",
-    "last",
-    "last_age",
-    "mean",
-    "yesterday",
-    "week_ago",
-    "at_time",
-)
+#: How often it was short, and how well it was filled; see `columns`.
+SHORT = ("short_site", "short_post", "short_day", "short_time", "short_week", "short_lately")
+FILLED = ("last", "mean", "at_time")
+COLUMNS = (*SHORT, "last_age", *FILLED)
 
 
 def learn(draft: Draft, of: Slot, there: int, required: int) -> None:
     """So many were there when its shift began."""
     short, filled = float(there < required), min(FILLED_MOST, there / required)
     keys, now = of.keys(), of.starts_at.timestamp()
-    usually, lately = Shares(draft, POSTS, USUALLY_S), Shares(draft, POSTS, LATELY_S)
-    for key in keys.values():
-        usually.add(key, short)
-    lately.add((*keys["post"], "lately"), short)
-    for name in ("post", "time", "week"):
+    for name, key in keys.items():
+        Shares(draft, POSTS, TIME_S if name in _TIMES else USUALLY_S).add(key, short)
+    Shares(draft, POSTS, LATELY_S).add((*keys["post"], "lately"), short)
+    for name in ("post", "time"):
         key = (*keys[name], "filled")
         _, mean, at = draft.derived(POSTS).get(key, (filled, filled, now))
         step = 1.0 - faded(1.0, now - at, FILLED_S) if name == "post" else 0.3
@@ -80,20 +71,19 @@ def learn(draft: Draft, of: Slot, there: int, required: int) -> None:
 
 def columns(draft: Draft, of: Slot, prior: float) -> tuple[float, ...]:
     """Log odds of being short above those of all: its site, post, day of the week, time of the day, time of the week,
-    and the post lately; then how well the post was filled last and how long ago, on average, at this time of the
-    day before and of the week before, and at this time on average."""
+    and the post lately; then how long ago the post was last filled, how well, on average, and on average at this
+    time of the day."""
     keys, now = of.keys(), draft.now.timestamp()
-    usually, lately = Shares(draft, POSTS, USUALLY_S), Shares(draft, POSTS, LATELY_S)
+    usually, times = Shares(draft, POSTS, USUALLY_S), Shares(draft, POSTS, TIME_S)
     whole = usually.of(keys["all"], prior, 20.0)
     site = usually.of(keys["site"], whole, CASES)
     post = usually.of(keys["post"], site, CASES)
-    day, time = usually.of(keys["day"], post, CASES), usually.of(keys["time"], post, CASES)
-    week = usually.of(keys["week"], time, CASES)
-    soon = lately.of((*keys["post"], "lately"), post, 1.0)
+    day, time = times.of(keys["day"], post, CASES), times.of(keys["time"], post, CASES)
+    week = times.of(keys["week"], time, CASES)
+    soon = Shares(draft, POSTS, LATELY_S).of((*keys["post"], "lately"), post, 1.0)
     base = log_odds(whole)
     table = draft.derived(POSTS)
     last, mean, at = table.get((*keys["post"], "filled"), (nan, nan, nan))
-    yesterday, usual, _ = table.get((*keys["time"], "filled"), (nan, nan, nan))
-    week_ago = table.get((*keys["week"], "filled"), (nan, nan, nan))[0]
+    usual = table.get((*keys["time"], "filled"), (nan, nan, nan))[1]
     odds = (log_odds(share) - base for share in (site, post, day, time, week, soon))
-    return (*odds, last, log(1.0 + max(0.0, now - at) / 3600.0), mean, yesterday, week_ago, usual)
+    return (*odds, log(1.0 + (now - min(at, now)) / 3600.0), last, mean, usual)

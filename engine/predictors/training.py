@@ -49,8 +49,9 @@ SETTINGS: dict[str, str | float | int | bool] = {
     "lambda": 1.0,
     "base_score": 0.5,
 }
-#: With fewer rows than this a smaller model is fit.
+#: With fewer rows than this a smaller model is fit: shallower, and of leaves that a dozen rows are enough for.
 FEW = 2000
+SMALL = {**SETTINGS, "max_depth": 2, "min_child_weight": 2}
 #: Rows on either side that the share of events of a row is taken from, at least, and as a part of all.
 AROUND, AROUND_PART = 150, 0.05
 #: A warning is worth raising where so many of them come true.
@@ -158,9 +159,15 @@ def _fit(of: Predictor, table: Table) -> Fitted:
         features=of.features,
         trees=TREES if len(table.labels) >= FEW else TREES // 2,
         weights=table.weights,
-        settings=SETTINGS if len(table.labels) >= FEW else {**SETTINGS, "max_depth": 2},
+        settings={**(SETTINGS if len(table.labels) >= FEW else SMALL), "monotone_constraints": _ways(of)},
         offsets=offsets,
     )
+
+
+def _ways(of: Predictor) -> str:
+    """Of each column whether it may only rise (1), only fall (-1), or both (0)."""
+    ways = (1 if name in of.rising else -1 if name in of.falling else 0 for name in of.features)
+    return f"({','.join(map(str, ways))})"
 
 
 def around(labels: Any, weights: Any) -> Any:

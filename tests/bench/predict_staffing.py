@@ -1,16 +1,19 @@
-"""Which slots are overloaded, which absences are long: the staffing predictor's columns, shares and recipe.
+"""Which slots are overloaded, which absences are long: recorded service as shifts through the product's own handlers.
 
     .venv/bin/python -m tests.bench.predict_staffing --train ../shared/datasets/callcenter_bank --data DIR
 
-Call centre (`calls.csv*`): half-hour slots with at least 5 calls; overloaded = mean wait of 60 s or more, or a quarter
-of the calls given up; each slot is scored from the slots before it. Absences (`absenteeism_at_work.csv`): 8 hours or
-more, from the same person's and weekday's past. Neither log knows posts or shifts, so the six columns are filled
-here, by the product's own shares, as near to their meaning as the log allows (see `call_rows`, `absence_rows`);
-recipe, calibration and model are the product's. The engine asks for 500 outcomes before it trains; here 300
-do, as there are no more.
+Both logs are told as `noc.site`, `noc.shift` and `noc.attendance` events; posts, features, memory, recipe and model are
+the product's. Call centre (`calls.csv*`): a half-hour slot is a shift of 20 places at a post that needs 10, and as many
+are filled as its service allows: 20 where nobody waits, fewer than 10 where it is overloaded, that is a mean wait of
+60 s or more, or a quarter of the calls given up. Slots of at least 5 calls are scored when they begin, from what was so
+until then. Absences (`absenteeism_at_work.csv`): a person is a post, a day a shift of 8 hours there, and filled are the
+hours of the day that were worked; short is who worked none. Days are made up within the month, in the order of the log
+as far as the day of the week lets them; reasons are never read, as they are known only afterwards. The engine asks for
+500 outcomes before it trains; here fewer do, as there are no more.
 
-Without `--data` the last 40 % of the time of `--train` is judged. `persistence` is the slot before, `person`
-the person's history. Prints one line of JSON with 95 % bootstrap intervals over rows.
+Without `--data` the last 40 % of the time of `--train` is judged. `persistence` is the slot before, then the time of
+the day; `person` the person's history. `--inside` judges the last 30 % of what is otherwise learned from: for choosing.
+Prints one line of JSON with 95 % bootstrap intervals over rows.
 """
 
 from __future__ import annotations
@@ -20,24 +23,25 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from math import nan
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from data.records import DEFAULT_TENANT
+from engine.domain.events import AttendanceData, DomainEvent, ShiftData, SiteData
+from engine.domain.settings import rules_of
 from engine.models.calibration import logistic
 from engine.predictors import staffing, training
-from engine.predictors.memory import TYPES, Shares, log_odds
+from engine.predictors.memory import RATES, Shares, log_odds
 from engine.predictors.replay import Replay
+from engine.predictors.scoring import PRIOR_CASES
 from tests.bench.tabular import rows as rows_of
 
 SLOT = timedelta(minutes=30)
 WAIT_S, GIVEN_UP, CALLS = 60.0, 0.25, 5
-LEARNED, LEAST = 0.6, 300
-#: Half-lives in seconds: what the last hours were like, and what a time of the day is like.
-LATELY, USUALLY = 3600.0, 21 * 86_400.0
+LEARNED, INSIDE, LEAST = 0.6, 0.7, 250
+SITE, NEEDED = "site", 10
 
 
 class Case(NamedTuple):
@@ -80,63 +84,97 @@ def slots(files: Sequence[Path]) -> list[Slot]:
     ]
 
 
-def call_rows(found: Sequence[Slot]) -> Iterator[Case]:
-    """scheduled: agents of the slot before less those that this time of the day usually keeps busy. attendance_rate:
-    the share of slots lately that held. time_to_shift: hours since midnight. site_criticality: work per agent in
-    the slot before, of half an hour. known_absences: mean wait of the slot before in minutes. no_show_rate: how often
-    this time of the day was overloaded."""
-    world, before = Replay(), None
+class Turn(NamedTuple):
+    """A shift of a post: how many places there are, and how many of them were filled. `label` None = not scored."""
+
+    at: datetime
+    post: str
+    places: int
+    filled: int
+    label: bool | None
+
+
+def call_turns(found: Sequence[Slot]) -> Iterator[Turn]:
     for slot in found:
-        draft = world.draft(slot.at)
-        lately, usual, load = (
-            Shares(draft, TYPES, LATELY),
-            Shares(draft, TYPES, USUALLY),
-            Shares(draft, "bench.load", USUALLY),
-        )
-        hour = slot.at.hour + slot.at.minute / 60.0
-        own, whole = f"{hour}", usual.of((DEFAULT_TENANT, "all"), 0.3, 20.0)
-        fresh = before is not None and slot.at - before.at <= SLOT
-        share = usual.of((DEFAULT_TENANT, "slot", own), whole, 4.0)
-        row = (
-            before.agents - load.of((DEFAULT_TENANT, own), 5.0, 1.0) if before is not None and fresh else nan,
-            1.0 - lately.of((DEFAULT_TENANT, "lately"), whole, 0.5),
-            hour,
-            before.busy_s / max(1, before.agents) / 1800.0 if before is not None and fresh else nan,
-            sum(before.waits) / len(before.waits) / 60.0 if before is not None and fresh else nan,
-            share,
-        )
-        label = slot.is_overloaded
-        if len(slot.waits) >= CALLS:
-            plain = float(before.is_overloaded) if before is not None and fresh else whole
-            yield Case(slot.at, row, label, plain + 0.01 * share, whole)
-        lately.add((DEFAULT_TENANT, "lately"), float(label))
-        usual.add((DEFAULT_TENANT, "slot", own), float(label))
-        usual.add((DEFAULT_TENANT, "all"), float(label))
-        load.add((DEFAULT_TENANT, own), slot.busy_s / 1800.0)
-        world.keep(draft)
-        before = slot
+        strain = max(sum(slot.waits) / len(slot.waits) / WAIT_S, slot.given_up / len(slot.waits) / GIVEN_UP)
+        filled = int(NEEDED * (2.0 - strain)) if strain < 1.0 else NEEDED - 1 - min(9, int(4.5 * (strain - 1.0)))
+        yield Turn(slot.at, "desk", 2 * NEEDED, filled, slot.is_overloaded if len(slot.waits) >= CALLS else None)
 
 
-def absence_rows(files: Sequence[Path]) -> Iterator[Case]:
-    """attendance_rate: one less the share of the person's absences that were long; no_show_rate: that of the weekday;
-    known_absences: the person's absences so far. Reasons are not read: they are known only once they are reported."""
-    world, at = Replay(), datetime(2007, 7, 1, tzinfo=UTC)
-    count: dict[str, int] = defaultdict(int)
+def absence_turns(files: Sequence[Path]) -> list[Turn]:
+    months: dict[str, list[dict[str, str]]] = defaultdict(list)
     for file in files:
         for row in rows_of(file):
-            at += timedelta(hours=30)
-            draft = world.draft(at)
-            shares = Shares(draft, TYPES, 3650 * 86_400.0)
-            person, day = (DEFAULT_TENANT, "person", row["ID"]), (DEFAULT_TENANT, "day", row["Day of the week"])
-            whole = shares.of((DEFAULT_TENANT, "all"), 0.35, 20.0)
-            own = shares.of(person, whole, 5.0)
-            values = (nan, 1.0 - own, nan, nan, float(count[row["ID"]]), shares.of(day, whole, 20.0))
-            label = float(row["Absenteeism time in hours"]) >= 8.0
-            yield Case(at, values, label, own, whole)
-            for key in (person, day, (DEFAULT_TENANT, "all")):
-                shares.add(key, float(label))
-            count[row["ID"]] += 1
-            world.keep(draft)
+            months[row["inferred_period"]].append(row)
+    found = []
+    for month, rows in sorted(months.items()):
+        for place, row in enumerate(rows):
+            day = datetime.fromisoformat(f"{month}-04").replace(tzinfo=UTC) + timedelta(days=24 * place // len(rows))
+            # Days of the log count from Sunday 1; the nearest such day, and a minute apart.
+            day += timedelta(days=(int(row["Day of the week"]) - 2 - day.weekday() + 3) % 7 - 3, hours=8, minutes=place)
+            hours = float(row["Absenteeism time in hours"])
+            found.append(Turn(day, row["ID"], 8, max(0, int(8.0 - hours)), hours >= 8.0))
+    return sorted(found, key=lambda turn: turn.at)
+
+
+def play(turns: Sequence[Turn], needed: int) -> Iterator[Case]:
+    """Each shift as it was scored when it began."""
+    world = Replay()
+    posts = dict.fromkeys((turn.post for turn in turns), needed)
+    tell(world, "site", turns[0].at - timedelta(days=1), SiteData(id=SITE, posts=posts))
+    for number, turn in enumerate(turns):
+        end = turn.at + SLOT
+        for place in range(turn.places):
+            data = ShiftData(
+                id=f"{number}/{place}",
+                site=SITE,
+                post=turn.post,
+                person=f"{turn.post}/{place}",
+                starts_at=turn.at,
+                ends_at=end,
+            )
+            tell(world, "shift", turn.at - timedelta(seconds=2), data)
+        case = scored(world, turn)
+        if case is not None and turn.label is not None:
+            yield case
+        for place in range(turn.filled):
+            data = AttendanceData(person=f"{turn.post}/{place}", site=SITE, shift=f"{number}/{place}")
+            tell(world, "attendance", turn.at, data)
+        decide(world, turn)
+
+
+def tell(world: Replay, kind: str, at: datetime, data: Any) -> None:
+    world.keep(world.take(DomainEvent(type=f"noc.{kind}", source="log", id="", at=at, data=data)))
+
+
+def scored(world: Replay, turn: Turn) -> Case | None:
+    draft = world.draft(turn.at - timedelta(seconds=1))
+    shares = Shares(draft, RATES, staffing.PREDICTOR.half_life_s)
+    share = shares.of((DEFAULT_TENANT, "staffing"), staffing.PREDICTOR.prior, PRIOR_CASES)
+    found = None
+    for key in staffing.things(draft):
+        if key[2] == turn.post and (thing := staffing.thing(draft, key)) is not None:
+            row = staffing.row(draft, thing)
+            columns = dict(zip(staffing.FEATURES, row, strict=True))
+            plain = (columns["no_show_rate.last"] < 1.0) + 0.01 * columns["no_show_rate.short_time"]
+            if turn.post != "desk":
+                plain = columns["no_show_rate.short_post"]
+            found = Case(turn.at, row, bool(turn.label), plain, share)
+    world.keep(draft)
+    return found
+
+
+def decide(world: Replay, turn: Turn) -> None:
+    """What the round does when it is known who came: posts are learned from, and the share of events."""
+    draft = world.draft(turn.at + timedelta(seconds=rules_of(world.draft(turn.at)).staffing_grace_seconds))
+    for key in staffing.things(draft):
+        staffing.thing(draft, key)
+    if turn.label is not None:
+        Shares(draft, RATES, staffing.PREDICTOR.half_life_s).add((DEFAULT_TENANT, "staffing"), float(turn.label))
+    world.keep(draft)
+    shifts = world.book.nouns["shifts"]
+    for key in [key for key, shift in shifts.items() if shift.starts_at <= turn.at]:
+        del shifts[key]
 
 
 def read(train: Path, data: Path | None) -> tuple[str, str, list[Case], datetime | None]:
@@ -146,15 +184,19 @@ def read(train: Path, data: Path | None) -> tuple[str, str, list[Case], datetime
     if all(calls):
         files = [file for file in calls if file is not None]
         begins = slots(files[1:])[0].at if len(files) > 1 else None
-        return "callcenter", "persistence", list(call_rows(slots(files))), begins
+        return "callcenter", "persistence", list(play(list(call_turns(slots(files))), NEEDED)), begins
     files = [folder / "absenteeism_at_work.csv" for folder in folders]
-    found = list(absence_rows(files))
-    begins = found[sum(1 for _ in rows_of(files[0]))].at if len(files) > 1 else None
-    return "absenteeism", "person", found, begins
+    begins = absence_turns(files[1:])[0].at if len(files) > 1 else None
+    return "absenteeism", "person", list(play(absence_turns(files), 1)), begins
 
 
-def figures(name: str, rule: str, found: Sequence[Case], begins: datetime | None, seed: int = 7) -> dict[str, Any]:
+def figures(
+    name: str, rule: str, found: Sequence[Case], begins: datetime | None, inside: bool = False, seed: int = 7
+) -> dict[str, Any]:
     begins = begins or found[int(len(found) * LEARNED)].at
+    if inside:
+        found = [case for case in found if case.at < begins]
+        begins = found[int(len(found) * INSIDE)].at
     learned, judged = ([case for case in found if (case.at < begins) is part] for part in (True, False))
     table = training.Table(
         np.array([case.row for case in learned], dtype=np.float32),
@@ -198,8 +240,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--train", type=Path, required=True)
     parser.add_argument("--data", type=Path)
+    parser.add_argument("--inside", action="store_true", help="judge a part of what is otherwise learned from")
     asked = parser.parse_args()
-    print(json.dumps(figures(*read(asked.train, asked.data))))
+    print(json.dumps(figures(*read(asked.train, asked.data), asked.inside)))
 
 
 if __name__ == "__main__":
