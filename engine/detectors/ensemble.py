@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.detectors.alarms import LASTING, RECORD, USUAL, Alarms
+from engine.detectors.alarms import RECORD, USUAL, Alarms, Channels
 from engine.detectors.clock import CALM, LAST, SEEN, SEEN_SAME, Clock
 from engine.detectors.columns import Columns, Key, in_place, key_of, least_of, most_of, tiled, total_of
 from engine.detectors.configuration import DEFAULT, Configuration
@@ -24,7 +24,7 @@ from engine.detectors.levels import PAST, RESIDUALS, SAME, STEP, Levels
 from engine.detectors.missing import Missing
 from engine.detectors.records import Records
 from engine.detectors.seasonal import Seasonal
-from engine.detectors.tails import LEAST_EXCESS, WITNESSES, Tails
+from engine.detectors.tails import LEAST_EXCESS, Tails
 from engine.detectors.thresholds import DEFAULT_Z, LEAST_Z, MOST_Z
 from engine.detectors.ticks import increases, rounds, spread
 from engine.detectors.verdicts import Kind, Verdicts
@@ -60,25 +60,17 @@ class Ensemble:
         self._tails = Tails(configuration)
         self._seasonal = Seasonal(configuration)
         self._missing = Missing(configuration, self._clock)
+        self._channels = Channels(configuration)
         self._alarms = Alarms(configuration)
         self._after = self._clock.rows + self._levels.rows
         self._wide = Columns(self._clock.rows + self._levels.rows + self._flat.rows, np.float64, 0.0)
         self._peaks = self._records.rows + self._alarms.rows
         unknown = np.repeat([[0.0], [np.nan]], [self._peaks, self._tails.rows], axis=0)
         self._fine = Columns(self._peaks + self._tails.rows, np.float32, unknown)
-        self._factors = Columns(1, np.float64, 1.0)
+        self._thresholds = Columns(1, np.float64, configuration.threshold)
         forgotten = [self._records.forgetting] * self._records.rows
         self._fadings = np.array([*forgotten, *self._alarms.fadings], dtype=np.float32)[:, None]
-        self._faded: dict[int, Floats] = {}
-        self._weighed: dict[int, Floats] = {}
-        self._weigh(configuration)
-
-    def _weigh(self, configuration: Configuration) -> None:
-        """Weights of the channels, which take sums of excess in place of means."""
-        weights = configuration.usual_weight / WITNESSES, configuration.rare_weight / (WITNESSES - 1)
-        self._weights = np.array(weights, dtype=np.float32)[:, None]
-        self._cap = np.float32(configuration.usual_weight * configuration.usual_cap)
-        self._share = np.float32(configuration.lasting_share)
+        self._fading_tiles: dict[int, Floats] = {}
 
     # -- the tick
 
@@ -135,7 +127,7 @@ class Ensemble:
                 columns.grow(count)
 
     def _all(self) -> tuple[Columns, ...]:
-        return self._wide, self._fine, self._seasonal.columns, self._factors
+        return self._wide, self._fine, self._seasonal.columns, self._thresholds
 
     def _round(self, values: Floats, at: Floats, series: Ints) -> Verdicts:
         """A tick in which each series occurs once, in increasing order."""
@@ -161,7 +153,7 @@ class Ensemble:
         state = self._wide.matrix[: self._clock.rows, numbers]
         over, news = self._missing.step(times, state)
         self._wide.matrix[: self._clock.rows, numbers] = state
-        verdicts.threshold[:] *= self._factors.matrix[0, numbers]
+        verdicts.threshold[:] = self._thresholds.matrix[0, numbers]
         verdicts.evidence[:] = over * verdicts.threshold
         verdicts.score[:] = verdicts.evidence * news
         verdicts.alarm[:] = news
@@ -196,15 +188,17 @@ class Ensemble:
         flatness = self._flat.step(wild[STEP], seen, flat)
         gap = self._clock.advance(at, least, clock)
         interval = self._clock.interval(clock, least)
+        longest = most_of(interval)
         statistics = wild.astype(np.float32)
         now = np.empty((2, len(values)), dtype=np.float32)
         now[0], now[1] = level, values
-        self._compare(self._seasonal.distance(now, slot, interval, key), statistics, clock)
-        fading *= tiled(self._fadings, len(values), self._faded)
+        self._compare(self._seasonal.distance(now, slot, interval, longest, key), statistics, clock)
+        fading *= tiled(self._fadings, len(values), self._fading_tiles)
         records = self._records.step(statistics, clock[SEEN : SEEN_SAME + 1], maxima)
         excess, most = self._tails.step(statistics[RESIDUALS], seen, interval, quantiles, least)
         self._seasonal.learn(now, slot, gap, interval, key, at)
-        channels = self._channels(records, excess, interval)
+        together = None if records is None else records[2]
+        channels = self._channels.step(together, excess, interval, longest)
         score = self._alarms.step(channels, peaks)
         if not in_place(key):
             self._wide.matrix[:, key], self._fine.matrix[:, key] = wide, fine
@@ -227,29 +221,11 @@ class Ensemble:
             clock[SEEN_SAME] += known
             np.copyto(statistics[SAME : PAST + 1], nearest, where=known)
 
-    def _channels(self, records: tuple[Floats, Floats, Floats] | None, excess: Floats, interval: Floats) -> Floats:
-        """[3, n]: records with rare residuals, which may say anything, their slowly fading part, and usual residuals,
-        which are capped."""
-        cap: Any = self._cap
-        longest = self._configuration.usual_cap_seconds
-        if most_of(interval) > longest:
-            cap = cap * np.maximum(interval / longest, 1.0).astype(np.float32)
-        excess *= tiled(self._weights, len(interval), self._weighed)
-        np.maximum(excess, _ZERO, out=excess)
-        usual, anything = excess
-        if records is not None:
-            anything += records[2]
-        channels = np.empty((3, len(interval)), dtype=np.float32)
-        channels[RECORD] = anything
-        np.multiply(anything, self._share, channels[LASTING])
-        np.minimum(usual, cap, out=channels[USUAL])
-        return channels
-
     def _verdicts(self, channels: Floats, most: Floats, score: Floats, clock: Floats, key: Key) -> Verdicts:
         """The excess over the usual quantiles orders records that break nothing: it is in the evidence alone."""
         most -= LEAST_EXCESS
         most += np.maximum(channels[RECORD], channels[USUAL])
-        threshold = self._factors.matrix[0, key] * self._configuration.threshold
+        threshold = self._thresholds.matrix[0, key].copy()
         alarm = score >= threshold
         if np.count_nonzero(alarm):
             alarm &= clock[SEEN] >= clock[CALM]
@@ -277,7 +253,9 @@ class Ensemble:
 
     def z(self, series: int) -> float:
         """The z-equivalent threshold of a series."""
-        return DEFAULT_Z * float(self._factors.matrix[0, series]) if series < self._factors.capacity else DEFAULT_Z
+        if series >= self._thresholds.capacity:
+            return DEFAULT_Z
+        return DEFAULT_Z * float(self._thresholds.matrix[0, series]) / self._configuration.threshold
 
     def set_z(self, series: int, z: float) -> None:
         """Set the z-equivalent threshold; ValueError outside of its bounds."""
@@ -286,7 +264,7 @@ class Ensemble:
         if not 0 <= series < MOST_SERIES:
             raise ValueError(f"a series number lies outside of 0 … {MOST_SERIES - 1}")
         self._grow(series + 1)
-        self._factors.matrix[0, series] = z / DEFAULT_Z
+        self._thresholds.matrix[0, series] = self._configuration.threshold * z / DEFAULT_Z
 
     # -- what is known
 

@@ -77,12 +77,12 @@ class Seasonal:
         rows = np.arange(first, min(final + 1, first + self._ring)) % self._ring
         return np.concatenate((rows, rows + self._ring))
 
-    def distance(self, now: Floats, slot: Floats | float, interval: Floats, key: Key) -> Floats:
+    def distance(self, now: Floats, slot: Floats | float, interval: Floats, longest: float, key: Key) -> Floats:
         """Distance to the nearest same time [2, n], infinite where none is known yet. Learns nothing.
 
-        `now` [2, n] float32: level and value."""
+        `now` [2, n] float32: level and value; `longest` of the intervals."""
         one = _one(slot)
-        if one is not None and most_of(interval) < 1.5 * self._seconds:
+        if one is not None and longest < 1.5 * self._seconds:
             if one != self._rows_of:
                 near = (int(one) + self._near) % self._ring
                 self._rows_of, self._rows = one, np.concatenate((near, near + self._ring))

@@ -21,7 +21,7 @@ Floats = NDArray[Any]
 WITNESSES = RESIDUALS.stop - RESIDUALS.start
 #: Excess is cut to these, in powers of two.
 LEAST_EXCESS, MOST_EXCESS = np.float32(-4.0), np.float32(8.0)
-_SMALLEST, _HALF, _ONE = np.float32(1e-30), np.float32(0.5), np.float32(1.0)
+_ZERO, _SMALLEST, _HALF, _ONE = (np.float32(number) for number in (0.0, 1e-30, 0.5, 1.0))
 
 
 class _Paces(NamedTuple):
@@ -55,7 +55,7 @@ class Tails:
         quantiles = state.reshape(2, WITNESSES, -1)
         excess = height - quantiles
         rise, fall = self._steps(seen, interval, least_seen)
-        change = np.where(excess > 0, rise, fall)
+        change = np.where(excess > _ZERO, rise, fall)
         flat = excess.ravel()
         if math.isnan(np.dot(flat, flat)):
             unknown = np.isnan(excess)
