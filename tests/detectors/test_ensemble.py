@@ -76,6 +76,36 @@ def test_scattered_numbers_and_mixed_times_are_judged_like_neighbours() -> None:
         np.testing.assert_allclose(near.score, far.score[::-1], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("scale", [1e-9, -1.0, 1e9])
+def test_the_unit_of_a_series_makes_no_difference(scale: float) -> None:
+    values = daily(3)
+    values[700] += 60.0
+    values[750] = 0.0
+    plain, scaled = run(values), run(values * scale)
+    np.testing.assert_array_equal(plain["alarm"], scaled["alarm"])
+    np.testing.assert_allclose(plain["score"], scaled["score"], rtol=1e-2, atol=1e-2)
+    assert {700, 750} <= set(np.flatnonzero(plain["alarm"]).tolist())
+
+
+def test_few_and_many_series_are_reckoned_alike() -> None:
+    """Up to 64 series are copied and judged whole, more in place and sparsely."""
+    generator, few, many = np.random.default_rng(12), create(), create()
+    for tick, row in enumerate(generator.normal(50.0, 9.0, (400, 65))):
+        at = START + 300.0 * tick
+        near, far = few.step(row[:64], at, np.arange(64)), many.step(row, at, np.arange(65))
+        np.testing.assert_array_equal(near.kind, far.kind[:64])
+        np.testing.assert_allclose(near.score, far.score[:64], rtol=1e-5, atol=1e-6)
+
+
+def test_a_fall_to_nothing_is_heard_where_the_extremes_say_nothing() -> None:
+    """Values of either sign: 0 is no new minimum, yet nothing was ever as small."""
+    generator = np.random.default_rng(13)
+    values = generator.choice([-1.0, 1.0], 1200) * generator.uniform(50.0, 60.0, 1200)
+    values[1000] = 0.0
+    said = run(values)
+    assert said["alarm"][1000] and not said["alarm"][900:1000].any()
+
+
 def test_a_quiet_start_raises_no_storm() -> None:
     generator = np.random.default_rng(3)
     detector, numbers, alarms = create(), np.arange(300), 0
