@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from math import isfinite
+from math import ceil, isfinite
 from typing import Any
+from zlib import crc32
 
 import msgspec
 from msgspec.structs import replace
@@ -32,7 +33,9 @@ SERIES = 50_000
 LATE, LATE_SECONDS = 4.0, 600.0
 #: A series that has not been heard for so long is forgotten.
 FORGET = timedelta(days=14)
-_TABLE = "domain.series"
+#: Every series is looked at once in so many seconds.
+ROUND_SECONDS = 60.0
+_TABLE, _TURN = "domain.series", "domain.series_turn"
 #: Labels that name the entity of a series, the first that there is.
 ENTITY_LABELS = ("device", "entity", "host", "instance", "person")
 
@@ -208,24 +211,39 @@ def _end(draft: Draft, of: SeriesState, at: datetime) -> SeriesState:
 # -- by the clock
 
 
-@every(60.0)
+@every(1.0)
 def look_at_series(draft: Draft) -> None:
-    """Series that have stopped, snapshots (each series once an hour), and series that are forgotten."""
+    """Series that have stopped, snapshots (each series once an hour), and series that are forgotten. Each is looked at
+    once a minute, some on each tick: all at once would hold the line, where there are many."""
     table, now = series_of(draft), draft.now.timestamp()
-    minute = int(now // 60) % 60
-    for place, of in list(table.items()):
-        if not place:
-            continue
-        draft.tenant = of.tenant
-        if _is_missing(of, now):
-            late = usual.Found("missing", round(usual.expected(of, now), 6), round((now - of.last_at) / of.interval, 1))
-            at = datetime.fromtimestamp(of.last_at + of.interval, UTC)
-            of = _anomaly(draft, of, at, late)
-            draft.set(table, place, of)
-        if now - of.last_at > FORGET.total_seconds():
-            draft.discard(table, place)
-        elif hash_minute(of.id) == minute:
-            _snapshot(draft, of)
+    turn = draft.derived(_TURN)
+    todo, at = turn.get("todo", ()), turn.get("at", 0)
+    if at >= len(todo):
+        if now - turn.get("began", 0.0) < ROUND_SECONDS:
+            return
+        todo, at = tuple(table), 0
+        for name, value in (("began", now), ("stepped", now - 1.0), ("todo", todo)):
+            draft.set(turn, name, value)
+    share = min(1.0, max(0.0, now - turn["stepped"]) / ROUND_SECONDS)
+    until = min(len(todo), at + max(1, ceil(share * len(todo))))
+    for place in todo[at:until]:
+        if place in table and place:
+            _look_at(draft, table, place, now)
+    draft.set(turn, "stepped", now)
+    draft.set(turn, "at", until)
+
+
+def _look_at(draft: Draft, table: dict[Any, Any], place: tuple[Any, ...], now: float) -> None:
+    of: SeriesState = table[place]
+    draft.tenant = of.tenant
+    if _is_missing(of, now):
+        late = usual.Found("missing", round(usual.expected(of, now), 6), round((now - of.last_at) / of.interval, 1))
+        of = _anomaly(draft, of, datetime.fromtimestamp(of.last_at + of.interval, UTC), late)
+        draft.set(table, place, of)
+    if now - of.last_at > FORGET.total_seconds():
+        draft.discard(table, place)
+    else:
+        _snapshot(draft, of, now)
 
 
 def _is_missing(of: SeriesState, now: float) -> bool:
@@ -234,12 +252,12 @@ def _is_missing(of: SeriesState, now: float) -> bool:
     return now - of.last_at > max(LATE * of.interval, LATE_SECONDS)
 
 
-def hash_minute(id: str) -> int:
-    """The minute of the hour in which a series is written down."""
-    return blake2b(id.encode("utf-8", "surrogatepass"), digest_size=2).digest()[0] % 60
-
-
-def _snapshot(draft: Draft, of: SeriesState) -> None:
-    old = draft.noun("series", of.id)
+def _snapshot(draft: Draft, of: SeriesState, now: float) -> None:
+    """Write it down once an hour, each series at a minute of its own."""
+    old: SeriesState | None = draft.noun("series", of.id)
+    shift = 60.0 * (crc32(of.id.encode("utf-8", "surrogatepass")) % 60)
+    since = (old or of).at.timestamp()
+    if (now - shift) // 3600.0 == (since - shift) // 3600.0:
+        return
     if old is None or old.last_at != of.last_at or old.anomaly != of.anomaly:
         draft.put_noun(replace(of, at=draft.now), announce=False)

@@ -29,7 +29,7 @@ FIXED = (3.0, 3.5, 4.0, 5.0)
 #: A verdict comes so long after the alarm, and on so many of them.
 JUDGED_AFTER, JUDGED_SHARE = timedelta(minutes=30), 0.5
 #: An alarm so long after the end of an anomaly is still of it: the way back is a change, too.
-AFTER, SILENT_EVERY = timedelta(hours=1), timedelta(minutes=10)
+AFTER, SILENT_EVERY = timedelta(hours=1), timedelta(minutes=5)
 
 Place = tuple[str, str]
 

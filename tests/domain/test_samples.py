@@ -8,9 +8,10 @@ from math import sin, tau
 import pytest
 
 from engine import pipeline
-from engine.book import Draft
+from engine.book import Batch, Draft
 from engine.domain import detection, samples
 from engine.domain.events import DomainEvent
+from engine.domain.samples import look_at_series
 from engine.ports import EnvelopeKind
 from tests.domain.timeline import World, event
 from tests.fakes.line import at
@@ -139,3 +140,19 @@ def test_a_source_that_speaks_only_when_something_is_wrong_is_never_silent() -> 
         world.say("sample", 3000.0 * (number // 5) + 5.0 * (number % 5), name="beat", value=1.0)
     world.later(86_400 * 3).tick(0)
     assert "source_silent" not in world.names()
+
+
+def test_many_series_are_looked_at_a_few_on_each_tick_and_each_within_two_minutes() -> None:
+    world = World()
+    for number in range(240):
+        world.say("sample", 1.0, event_id=str(number), name=f"m{number}", value=1.0, labels={})
+    seen: list[set[str]] = []
+    for second in range(3600, 3600 + 130):
+        world.at(second)
+        draft = world.draft(world.envelope(EnvelopeKind.TICK, None))
+        look_at_series(draft)
+        seen.append({id for kind, _, id in draft.nouns if kind == "series"})
+        Batch(world.book).absorb(draft)
+    assert max(map(len, seen)) <= 5, "a sixtieth, rounded up"
+    assert len(set().union(*seen)) == 240, "an hour has passed: each was written down"
+    assert sum(map(len, seen)) == 240, "and once"
