@@ -41,7 +41,8 @@ Row = tuple[Any, ...]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-_encode = msgspec.json.Encoder().encode
+_encoder = msgspec.json.Encoder()
+_encode, _encode_into = _encoder.encode, _encoder.encode_into
 
 # sqlite3 binds exact str and int several times faster than their subclasses: enums and bools are taken apart first.
 _RANK = dict(RANK)
@@ -69,6 +70,13 @@ def moment(number: int) -> datetime:
 
 def _micros_or_none(at: datetime | None) -> int | None:
     return None if at is None else (at - EPOCH) // _MICROSECOND
+
+
+def _blob(record: Any) -> bytearray:
+    """The record as JSON. Not bytes: those sqlite3 asks how to adapt, and binds a bytearray at once."""
+    body = bytearray()
+    _encode_into(record, body)
+    return body
 
 
 def _json_text(value: Any) -> str:
@@ -120,11 +128,31 @@ def alert_row(alert: Alert) -> Row:
     )
 
 
+#: What a new alert that nobody has touched does not have yet: these columns stay out of its row, as sqlite3 asks for
+#: every None how to adapt it, which is as dear as five numbers.
+_NOT_YET = slice(ALERTS.columns.index("ended_at"), ALERTS.columns.index("ack_until") + 1)
+_NOTHING_YET = (None,) * (_NOT_YET.stop - _NOT_YET.start)
+NEW_ALERTS = Form(
+    table="alerts", key=("id",), columns=ALERTS.columns[: _NOT_YET.start] + ALERTS.columns[_NOT_YET.stop :]
+)
+
+
+def is_untouched(row: Row) -> bool:
+    """Whether this row of ALERTS can go in as one of NEW_ALERTS."""
+    return row[_NOT_YET] == _NOTHING_YET
+
+
+def new_alert_row(row: Row) -> Row:
+    """A row of ALERTS as one of NEW_ALERTS."""
+    return row[: _NOT_YET.start] + row[_NOT_YET.stop :]
+
+
 ALERT_BODIES = Form(table="alert_bodies", key=("id",), columns=("id", "body"))
 
 
-def alert_body_row(alert: Alert) -> Row:
-    return alert.id, _encode(alert)
+def alert_body_row(alert: Alert, body: bytes | None = None) -> Row:
+    """`body`: the alert as JSON, where it is known."""
+    return alert.id, _blob(alert) if body is None else bytearray(body)
 
 
 TOUCHES = "UPDATE alerts SET count = ?, last_at = ?, ends_at = ? WHERE id = ?"
@@ -166,7 +194,7 @@ CLUSTER_BODIES = Form(table="cluster_bodies", key=("id",), columns=("id", "body"
 
 
 def cluster_body_row(cluster: Cluster) -> Row:
-    return cluster.id, _encode(cluster)
+    return cluster.id, _blob(cluster)
 
 
 CLUSTER_TOUCHES = (
@@ -229,7 +257,7 @@ INCIDENT_BODIES = Form(table="incident_bodies", key=("id",), columns=("id", "bod
 
 
 def incident_body_row(incident: Incident) -> Row:
-    return incident.id, _encode(incident)
+    return incident.id, _blob(incident)
 
 
 INCIDENT_TOUCHES = (
@@ -289,7 +317,7 @@ def timeline_row(number: int, entry: TimelineEntry) -> Row:
         micros(entry.at),
         entry.kind,
         entry.actor,
-        _encode(entry),
+        _blob(entry),
     )
 
 

@@ -24,6 +24,7 @@ from data.codec import (
     INCIDENT_BODIES,
     INCIDENT_TOUCHES,
     INCIDENTS,
+    NEW_ALERTS,
     NOTES,
     NOUN_ROWS,
     PATTERNS,
@@ -45,7 +46,9 @@ from data.codec import (
     incident_body_row,
     incident_row,
     incident_touch_row,
+    is_untouched,
     micros,
+    new_alert_row,
     notes_row,
     noun_row,
     pattern_row,
@@ -138,16 +141,14 @@ def _write_alerts(connection: sqlite3.Connection, commit: Commit, tail: Tail) ->
     rows = [alert_row(alert) for alert in commit.alerts]
     bodies = _bodies(commit)
     newest = tail.alert
-    fresh = [number for number, row in enumerate(rows) if row[0] > newest]
-    if len(fresh) == len(rows):
-        write(connection, insert, ALERTS, rows)
-        write(connection, insert, ALERT_BODIES, bodies)
-    else:
-        chosen = set(fresh)
-        changed = [number for number in range(len(rows)) if number not in chosen]
-        for sql, numbers in ((insert, fresh), (upsert, changed)):
-            write(connection, sql, ALERTS, [rows[number] for number in numbers])
-            write(connection, sql, ALERT_BODIES, [bodies[number] for number in numbers])
+    untouched = [new_alert_row(row) for row in rows if row[0] > newest and is_untouched(row)]
+    write(connection, insert, NEW_ALERTS, untouched)
+    if len(untouched) < len(rows):
+        touched = [row for row in rows if row[0] > newest and not is_untouched(row)]
+        write(connection, insert, ALERTS, touched)
+        write(connection, upsert, ALERTS, [row for row in rows if row[0] <= newest])
+    write(connection, insert, ALERT_BODIES, [body for body in bodies if body[0] > newest])
+    write(connection, upsert, ALERT_BODIES, [body for body in bodies if body[0] <= newest])
     tail.alert = max(newest, *(row[0] for row in rows))
 
 
@@ -155,7 +156,7 @@ def _bodies(commit: Commit) -> list[Row]:
     """The bodies of the commit's alerts, encoded here where they were not before."""
     if not commit.bodies:
         return [alert_body_row(alert) for alert in commit.alerts]
-    return [(alert.id, body) for alert, body in zip(commit.alerts, commit.bodies, strict=True)]
+    return [alert_body_row(alert, body) for alert, body in zip(commit.alerts, commit.bodies, strict=True)]
 
 
 def _write_timeline(connection: sqlite3.Connection, entries: Sequence[TimelineEntry], tail: Tail) -> None:

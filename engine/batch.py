@@ -8,14 +8,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from msgspec import Raw
 from msgspec.json import Encoder
 
 from data.ports import ClusterTouch, Commit, IncidentTouch, Touch
 from data.records import Alert, AlertId, Change, Cluster, ClusterId, Incident, IncidentId, TenantId
-from data.restricted import of_names, of_subject
+from data.restricted import ALERTS, of_names, of_subject
 from engine.book import Batch
 
 _encode = Encoder().encode
+_NO_RECORD = Raw(b"null")
 
 
 def seal(batch: Batch, epoch: int, at: datetime, urgent: bool) -> tuple[Commit, list[bytes]]:
@@ -24,7 +26,7 @@ def seal(batch: Batch, epoch: int, at: datetime, urgent: bool) -> tuple[Commit, 
     gone = batch.gone
     alerts = [book.alerts.get(number) or gone["alert", number] for number in batch.alerts]
     bodies = {alert.id: _encode(alert) for alert in alerts}
-    changes, encoded, slim = _changes(batch, at, bodies)
+    changes, encoded, slim = _changes(batch, at, alerts, bodies)
     commit = Commit(
         partition=book.partition,
         epoch=epoch,
@@ -71,19 +73,28 @@ def _incident_touch(batch: Batch, number: IncidentId) -> IncidentTouch:
     )
 
 
-def _changes(batch: Batch, at: datetime, bodies: dict[AlertId, bytes]) -> tuple[list[Change], list[bytes], list[bytes]]:
-    """The changes without their records, each as JSON with its record for the feed, and each as JSON for the log."""
+def _changes(
+    batch: Batch, at: datetime, alerts: list[Alert], bodies: dict[AlertId, bytes]
+) -> tuple[list[Change], list[bytes], list[bytes]]:
+    """The changes without their records, each as JSON with its record for the feed, and each as JSON for the log.
+
+    `bodies`: the written `alerts` as JSON.
+    """
     seq, partition = batch.book.seq, batch.book.partition
+    restricted = {alert.id: ALERTS[alert.name] for alert in alerts if alert.name in ALERTS}
     changes, encoded, slim = [], [], []
     for (kind, number, *_), event in batch.events.items():
         seq += 1
-        found = event.record or _record(batch, kind, number, event.tenant)
-        body = bodies.get(number) if kind == "alert" else None
-        record = body if body is not None else _encode(found)
-        needs = _needs(kind, number, found)
+        record = bodies.get(number) if kind == "alert" else None  # type: ignore[call-overload]
+        if record is not None:
+            needs = restricted.get(number, "")  # type: ignore[call-overload]
+        else:
+            found = event.record or _record(batch, kind, number, event.tenant)
+            record, needs = _encode(found), _needs(kind, number, found)
+        # By position, in the order of the fields: it is made for every new alert.
         change = Change(
-            event.kind, event.tenant, at, f"{kind}:{number}", event.site, event.reason,
-            seq=seq, partition=partition, needs=needs,
+            event.kind, event.tenant, at, f"{kind}:{number}", event.site, event.reason, _NO_RECORD, seq, partition,
+            needs,
         )  # fmt: skip
         head = _encode(change)
         full = b'%b,"record":%b}' % (head[:-1], record)

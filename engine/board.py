@@ -42,8 +42,10 @@ class Figures:
 
     def alert(self, alert: Alert, sign: int) -> None:
         self.alerts[alert.severity] += sign
-        self.silenced += sign * bool(alert.silenced_by)
-        self.flapping += sign * alert.flapping
+        if alert.silenced_by:
+            self.silenced += sign
+        if alert.flapping:
+            self.flapping += sign
 
     def incident(self, incident: Incident, sign: int) -> None:
         self.states[incident.state] += sign
@@ -155,7 +157,7 @@ class CommittedBoard:
             del mine[alert.id]
         if old is not None and shown and _counts_alike(old, alert):
             return
-        figures = self._of(alert.tenant)
+        figures = self._figures.get(alert.tenant) or self._of(alert.tenant)
         if old is not None:
             figures.alert(old, -1)
         if shown:

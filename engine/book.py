@@ -45,7 +45,8 @@ from data.rollups import Rolling, Sampled
 from engine.reasons import ReasonCode
 from engine.rules import Rules
 
-_ABSENT: Any = object()
+#: In a draft's journal: there was nothing under this key.
+ABSENT: Any = object()
 #: Worst first, with the position of each severity's count in a Tally.
 _BY_RANK = (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.INFO)
 
@@ -81,7 +82,8 @@ class Tally(Struct, frozen=True, gc=False):
             suppressed += alert.suppressed
             if alert.ended_at is None:
                 firing[5 - RANK[alert.severity]] += 1
-                muted += is_muted(alert)
+                if alert.silenced_by or alert.inhibited_by or alert.shelved_until is not None:
+                    muted += 1
         return Tally(total, suppressed, muted, tuple(firing))  # type: ignore[arg-type]
 
     def worst(self) -> Severity | None:
@@ -160,9 +162,9 @@ class Draft:
 
     __slots__ = (
         "_counters", "_undo", "alerts", "audits", "book", "cluster_counts", "clusters", "dirty", "effects", "events",
-        "gone", "incident_counts", "incidents", "joined", "lessons", "notes", "nouns", "now", "patterns", "raised",
-        "rejects", "result", "rollings", "rules", "samples", "seen", "silences", "tenant", "timeline", "touched",
-        "undos", "unsettled",
+        "gone", "incident_counts", "incidents", "joined", "journal", "lessons", "notes", "nouns", "now", "patterns",
+        "raised", "rejects", "result", "rollings", "rules", "samples", "seen", "silences", "tenant", "timeline",
+        "touched", "undos", "unsettled",
     )  # fmt: skip
 
     def __init__(self, book: Book, rules: Rules, tenant: TenantId, now: datetime) -> None:
@@ -171,6 +173,9 @@ class Draft:
         self.tenant = tenant
         self.now = now
         self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
+        #: `exchange` for whoever writes several tables for every alert: takes (table, key, what is there or ABSENT)
+        #: right before the write.
+        self.journal = self._undo.append
         self._counters = dict(book.counters)
         self.alerts: dict[AlertId, None] = {}
         self.touched: dict[AlertId, None] = {}
@@ -208,7 +213,7 @@ class Draft:
     def drop(self) -> None:
         """Take every write back, newest first."""
         for table, key, old in reversed(self._undo):
-            if old is _ABSENT:
+            if old is ABSENT:
                 table.pop(key, None)
             else:
                 table[key] = old
@@ -216,12 +221,12 @@ class Draft:
         self.book.counters.update(self._counters)
 
     def set(self, table: dict[Any, Any], key: Any, value: Any) -> None:
-        self._undo.append((table, key, table.get(key, _ABSENT)))
+        self._undo.append((table, key, table.get(key, ABSENT)))
         table[key] = value
 
     def exchange(self, table: dict[Any, Any], key: Any, value: Any, old: Any) -> None:
         """`set` for whoever has just looked up what is there; `old` None = nothing."""
-        self._undo.append((table, key, _ABSENT if old is None else old))
+        self._undo.append((table, key, ABSENT if old is None else old))
         table[key] = value
 
     def discard(self, table: dict[Any, Any], key: Any) -> None:
@@ -257,8 +262,11 @@ class Draft:
         if mine is None:
             mine = {}
             self.set(book.current, self.tenant, mine)
-        self.exchange(alerts, number, alert, alerts.get(number))
-        self.exchange(mine, key, number, mine.get(key))
+        journal = self.journal
+        journal((alerts, number, alerts.get(number, ABSENT)))
+        alerts[number] = alert
+        journal((mine, key, mine.get(key, ABSENT)))
+        mine[key] = number
         self.alerts[number] = None
         self.watch_end(alert)
         if alert.incident:
@@ -423,7 +431,7 @@ class Draft:
             members = {}
             self.set(book.members, alert.incident, members)
         if alert.id not in members:
-            self._undo.append((members, alert.id, _ABSENT))
+            self._undo.append((members, alert.id, ABSENT))
             members[alert.id] = None
         joined = self.joined.get(alert.incident)
         if joined is None:

@@ -355,9 +355,13 @@ class Worker:
     def _count(self, commit: Commit) -> None:
         telemetry = self._telemetry
         telemetry.count("noc_commits_total")
-        created = [change for change in commit.changes if change.kind == "alert_created"]
-        opened = sum(change.kind == "incident_opened" for change in commit.changes)
-        suppressed = sum(change.reason == "suppressed_similar" for change in created)
+        created, opened, suppressed = set(), 0, 0
+        for change in commit.changes:
+            if change.kind == "alert_created":
+                created.add(change.subject)
+                suppressed += change.reason == "suppressed_similar"
+            elif change.kind == "incident_opened":
+                opened += 1
         telemetry.count("noc_alerts_total", len(created))
         telemetry.count("noc_incidents_total", opened)
         telemetry.count("noc_suppressed_total", suppressed)
@@ -365,9 +369,9 @@ class Worker:
         telemetry.count("noc_rejects_total", len(commit.rejects))
         telemetry.count("noc_records_refused_total", sum(reject.field == NO_ROOM for reject in commit.rejects))
         if created:
-            fresh = {change.subject for change in created}
-            began = [began_at(new) for new in commit.alerts if not new.suppressed and f"alert:{new.id}" in fresh]
-            telemetry.alarmed(commit.at, began)
+            all_new = len(created) == len(commit.alerts)
+            fresh = [new for new in commit.alerts if not new.suppressed and (all_new or f"alert:{new.id}" in created)]
+            telemetry.alarmed(commit.at, list(map(began_at, fresh)))
 
     def _answer(self, taken: Sequence[Waiting], answers: Sequence[Any]) -> None:
         seq = self.book.seq

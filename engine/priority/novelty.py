@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import force_setattr
 
 from data.records import Alert, IncidentId
-from engine.book import Draft
+from engine.book import ABSENT, Draft
 from engine.priority.keeping import ENTITIES, PAIRS, TYPES, WHOLE, ensure, unkept
 from engine.root_cause.settling import grew
 
@@ -32,6 +32,9 @@ SHORT_SECONDS, LONG_SECONDS = 600.0, 3600.0
 RARE_FROM = 4.0
 _NEVER_SECONDS = 1e6
 _FADE = 0.99
+_NO_ROWS: dict[Any, Any] = {}
+#: After so many alerts of a tenant the tables are looked at, and room is made in them for as many.
+_ROOM_EVERY = 64
 
 WEIGHTS = {
     "seen": 0.52,
@@ -95,7 +98,7 @@ def notice(draft: Draft, alert: Alert) -> Alert:
     found = int(_judge(draft, alert) * 10_000.0 + 0.5) / 10_000.0
     incident = alert.incident
     if incident:
-        before = draft.derived(UNUSUAL).get(incident)
+        before = draft.book.derived.get(UNUSUAL, _NO_ROWS).get(incident)
         if before is None or found > before:
             enter(draft, UNUSUAL, incident, found)
         grew(draft, incident)
@@ -115,11 +118,7 @@ def unusual(draft: Draft, incident: IncidentId) -> float:
 def _judge(draft: Draft, alert: Alert) -> float:
     """The score of `alert` before it is counted, and the count. Straight on purpose: it runs for every new alert, and
     each call saved is time on the line."""
-    tables = draft.book.derived
-    try:
-        types, pairs, entities, wholes = tables[TYPES], tables[PAIRS], tables[ENTITIES], tables[WHOLE]
-    except KeyError:
-        types, pairs, entities, wholes = map(draft.derived, (TYPES, PAIRS, ENTITIES, WHOLE))
+    types, pairs, entities, wholes = _tables(draft)
     tenant, name, at = alert.tenant, alert.name, alert.starts_at.timestamp()
     place = alert.entity or alert.site
     type, pair, entity = (tenant, name), (tenant, name, place), (tenant, place)
@@ -153,19 +152,35 @@ def _judge(draft: Draft, alert: Alert) -> float:
         new += 1.0
     if surprise > RARE_FROM:
         rare += surprise - RARE_FROM
-    if known_type is None and len(types) >= LIMITS[TYPES]:
-        _make_room(draft, types, TYPES)
-    if last is None and len(pairs) >= LIMITS[PAIRS]:
-        _make_room(draft, pairs, PAIRS)
-    if known_entity is None and len(entities) >= LIMITS[ENTITIES]:
-        _make_room(draft, entities, ENTITIES)
-    exchange = draft.exchange
-    exchange(types, type, seen + 1, known_type)
+    if total % _ROOM_EVERY == 0:
+        _keep_bounds(draft)
+    journal = draft.journal
+    journal((types, type, known_type or ABSENT))
+    types[type] = seen + 1
     if last is None or at > last:
-        exchange(pairs, pair, at, last)
-    exchange(entities, entity, (there + 1, rare, rare_at), known_entity)
-    exchange(wholes, tenant, (total, all_new, until, flood + 1.0, new), whole)
+        journal((pairs, pair, ABSENT if last is None else last))
+        pairs[pair] = at
+    journal((entities, entity, known_entity or ABSENT))
+    entities[entity] = (there + 1, rare, rare_at)
+    journal((wholes, tenant, whole or ABSENT))
+    wholes[tenant] = (total, all_new, until, flood + 1.0, new)
     return score
+
+
+def _tables(draft: Draft) -> tuple[dict[Any, Any], dict[Any, Any], dict[Any, Any], dict[Any, Any]]:
+    tables = draft.book.derived
+    try:
+        return tables[TYPES], tables[PAIRS], tables[ENTITIES], tables[WHOLE]
+    except KeyError:
+        return draft.derived(TYPES), draft.derived(PAIRS), draft.derived(ENTITIES), draft.derived(WHOLE)
+
+
+def _keep_bounds(draft: Draft) -> None:
+    """Make room for the next so many rows in each of the tables."""
+    for name in (TYPES, PAIRS, ENTITIES):
+        table = draft.derived(name)
+        if len(table) > LIMITS[name] - _ROOM_EVERY:
+            _make_room(draft, table, name)
 
 
 def enter(draft: Draft, name: str, key: Any, value: Any) -> None:
@@ -179,5 +194,5 @@ def enter(draft: Draft, name: str, key: Any, value: Any) -> None:
 def _make_room(draft: Draft, table: dict[Any, Any], name: str) -> None:
     """Of a full table the rows that were entered first go, several at once: a dict searches for its first row past all
     that left before."""
-    for oldest in list(islice(table, max(1, LIMITS[name] // 50))):
+    for oldest in list(islice(table, max(_ROOM_EVERY, LIMITS[name] // 50))):
         draft.discard(table, oldest)

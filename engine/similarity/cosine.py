@@ -10,13 +10,11 @@ operator splits them. Words are masked but not understood.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import repeat
 from math import exp, sqrt
-from operator import mul
 from typing import TYPE_CHECKING
 
 from data.records import Alert, Cluster
-from engine.similarity.features import WEIGHTS, Vector
+from engine.similarity.features import WEIGHTS, Vector, dot
 from engine.similarity.method import Candidate, Kind, Match, Ranking, ranked
 
 if TYPE_CHECKING:
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
 RECENCY_SECONDS = 600.0
 _RECENCY = WEIGHTS["recency"]
 _SQUARE = _RECENCY * _RECENCY
-_ZEROS = repeat(0.0)
 
 
 class Cosine:
@@ -55,10 +52,10 @@ def similarity(vector: Vector, cluster: Cluster, gap: float) -> float:
     """
     centroid = cluster.centroid
     members = centroid["#"]
-    dot: float = sum(map(mul, vector.weights, map(centroid.get, vector.tokens, _ZEROS))) / members
+    product = dot(vector, centroid) / members
     recency = _RECENCY * exp(-gap / RECENCY_SECONDS) if gap else _RECENCY
     length = (vector.norm + recency * recency) * (centroid["##"] / (members * members) + _SQUARE)
-    return (dot + recency * _RECENCY) / sqrt(length)
+    return (product + recency * _RECENCY) / sqrt(length)
 
 
 METHOD = Kind("cosine", Cosine)

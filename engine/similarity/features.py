@@ -8,8 +8,11 @@ Cluster record (`centroid`), so that every method finds it there after a restart
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from itertools import repeat
 from math import sqrt
+from operator import mul
 
 from msgspec import Struct
 
@@ -35,50 +38,92 @@ _LETTERS = {code: chr(code).lower() if chr(code).isalpha() else " " for code in 
 _ASCII_LETTERS = "".join(_LETTERS[code] for code in range(128)).encode() + b" " * 128
 _HOURS_OF_WEEK = tuple(tuple(f"h:{day}/{hour}" for hour in range(24)) for day in range(7))
 _SEVERITIES = {severity: "v:" + severity for severity in Severity}
-_SITE, _ENTITY = WEIGHTS["site"], WEIGHTS["entity"]
-_ENTITY_TYPE, _SERVICE, _CORRELATION = WEIGHTS["entity_type"], WEIGHTS["service"], WEIGHTS["correlation"]
+_SITE, _ENTITY_TYPE = WEIGHTS["site"], WEIGHTS["entity_type"]
 _ALWAYS = tuple(WEIGHTS[feature] for feature in ("name", "severity", "hour_of_week"))
 #: By number of words: their weights, and the squared length of these and the features that are always there.
 _WORD_WEIGHTS = tuple((WEIGHTS["words"] / sqrt(count or 1),) * count for count in range(7))
 _NORMS = tuple(sum(weight * weight for weight in (*_ALWAYS, *shares)) for shares in _WORD_WEIGHTS)
+_ZEROS = repeat(0.0)
+_MET_NONE: tuple[Mapping[str, float], float] = ({}, 0.0)
+
+
+def _own(present: Iterable[str]) -> tuple[tuple[float, ...], float]:
+    weights = tuple(WEIGHTS[feature] for feature in present)
+    return weights, sum(weight * weight for weight in weights)
+
+
+#: Weights and squared length of what an alert has of its own, by what is there: entity 1, service 2, correlation 4.
+_OWN = tuple(
+    _own(feature for bit, feature in enumerate(("entity", "service", "correlation")) if which >> bit & 1)
+    for which in range(8)
+)
+
+
+class Shared(Struct, gc=False):
+    """What the vectors of alerts of one kind at one site have in common. `home`: the index token of "this type at this
+    site". `met`: the sum of vectors that it was last multiplied with, and what came of it."""
+
+    tokens: tuple[str, ...]
+    weights: tuple[float, ...]
+    norm: float
+    home: str
+    met: tuple[Mapping[str, float], float] = _MET_NONE
 
 
 class Vector(Struct, frozen=True, gc=False):
-    """An alert as a sparse vector: tokens, their weights, and its squared length without recency.
+    """An alert as a sparse vector: what it shares with its kind, its own tokens with their weights, and its squared
+    length without recency. `entity`: the token of its entity, "" without one."""
 
-    `home` is the index token of "this type at this site"."""
-
-    tokens: list[str]
-    weights: list[float]
+    shared: Shared
+    own: tuple[str, ...]
+    own_weights: tuple[float, ...]
     norm: float
-    home: str
+    entity: str
+
+    @property
+    def home(self) -> str:
+        return self.shared.home
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        return self.shared.tokens + self.own
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        return self.shared.weights + self.own_weights
 
 
 def features(alert: Alert) -> Vector:
     """The alert's features. Missing ones are missing, not equal."""
     at = alert.starts_at
     hour = _HOURS_OF_WEEK[at.weekday()][at.hour]
-    kind = _of_kind(alert.name, alert.severity, hour, words(alert.title), alert.site, alert.entity_type)
-    tokens, weights, norm = kind.tokens.copy(), kind.weights.copy(), kind.norm
-    if alert.entity:
-        tokens.append("e:" + alert.entity)
-        weights.append(_ENTITY)
-        norm += _ENTITY * _ENTITY
+    shared = _of_kind(alert.name, alert.severity, hour, words(alert.title), alert.site, alert.entity_type)
+    entity = "e:" + alert.entity if alert.entity else ""
+    own: tuple[str, ...] = (entity,) if entity else ()
+    which = 1 if entity else 0
     if alert.service:
-        tokens.append("j:" + alert.service)
-        weights.append(_SERVICE)
-        norm += _SERVICE * _SERVICE
+        own, which = (*own, "j:" + alert.service), which | 2
     if alert.correlation:
-        tokens.append("c:" + alert.correlation)
-        weights.append(_CORRELATION)
-        norm += _CORRELATION * _CORRELATION
-    return Vector(tokens, weights, norm, kind.home)
+        own, which = (*own, "c:" + alert.correlation), which | 4
+    weights, norm = _OWN[which]
+    return Vector(shared, own, weights, shared.norm + norm, entity)
+
+
+def dot(vector: Vector, centroid: Mapping[str, float]) -> float:
+    """Product of the vector and a sum of vectors. The part of its kind is kept: most alerts of a kind meet the cluster
+    that the one before has met, and a sum is settled after its first members."""
+    shared = vector.shared
+    met, product = shared.met
+    if met is not centroid:
+        product = sum(map(mul, shared.weights, map(centroid.get, shared.tokens, _ZEROS)))
+        shared.met = centroid, product
+    return product + sum(map(mul, vector.own_weights, map(centroid.get, vector.own, _ZEROS)))
 
 
 @lru_cache(maxsize=2048)
 def _of_kind(  # noqa: PLR0917 - the key of the memory, on the hot path
     name: str, severity: Severity, hour: str, found: tuple[str, ...], site: str, entity_type: str
-) -> Vector:
+) -> Shared:
     """What alerts of one kind at one site share: there are few of them."""
     tokens = ["n:" + name, _SEVERITIES[severity], hour, *found]
     weights = [*_ALWAYS, *_WORD_WEIGHTS[len(found)]]
@@ -91,7 +136,7 @@ def _of_kind(  # noqa: PLR0917 - the key of the memory, on the hot path
         tokens.append("t:" + entity_type)
         weights.append(_ENTITY_TYPE)
         norm += _ENTITY_TYPE * _ENTITY_TYPE
-    return Vector(tokens, weights, norm, pair(site, name))
+    return Shared(tuple(tokens), tuple(weights), norm, pair(site, name))
 
 
 def words(title: str) -> tuple[str, ...]:

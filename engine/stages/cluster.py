@@ -20,6 +20,7 @@ from data.records import RANK, Alert, Cluster, ClusterId, IncidentId, Reason, Te
 from data.restricted import ALERTS as RESTRICTED
 from engine.book import Book, Draft, unique
 from engine.reasons import ReasonCode
+from engine.rules import Rules
 from engine.similarity.features import Vector, add, features
 from engine.similarity.method import Candidate, Facts, Ranking, Streaming
 
@@ -55,7 +56,7 @@ def cluster(draft: Draft, alert: Alert) -> Alert:
     else:
         ranking = method.rank(alert, vector, candidates(draft, alert, vector.home), draft.rules)
     best = ranking.best
-    if best is not None and best.score >= ranking.join_at and not _full(draft, best.cluster, alert):
+    if best is not None and best.score >= ranking.join_at and not _full(draft.rules, best.cluster, alert):
         return _join(draft, alert, vector, ranking)
     return _open(draft, alert, vector, ranking)
 
@@ -91,11 +92,11 @@ def _same_sort(alert: Alert, found: Cluster) -> bool:
     return (alert.name in RESTRICTED) is bool(found.names and found.names[0] in RESTRICTED)
 
 
-def _full(draft: Draft, found: Cluster, alert: Alert) -> bool:
-    if found.alerts >= draft.rules.cap_alerts:
+def _full(rules: Rules, found: Cluster, alert: Alert) -> bool:
+    if found.alerts >= rules.cap_alerts:
         return True
     latest = alert.starts_at if alert.starts_at > found.last_at else found.last_at
-    return (latest - found.opened_at).total_seconds() >= draft.rules.cap_seconds
+    return (latest - found.opened_at).total_seconds() >= rules.cap_seconds
 
 
 def _join(draft: Draft, alert: Alert, vector: Vector, ranking: Ranking) -> Alert:
@@ -105,15 +106,16 @@ def _join(draft: Draft, alert: Alert, vector: Vector, ranking: Ranking) -> Alert
     worse = alert.severity is not found.severity and RANK[alert.severity] > RANK[found.severity]
     known_site = not alert.site or alert.site in found.sites
     # However alike: what happens to another device, person or host is another thing, and is not folded away.
-    known_entity = not alert.entity or "e:" + alert.entity in found.centroid
+    known_entity = not vector.entity or vector.entity in found.centroid
     suppressed = best.score > ranking.suppress_above and not worse and known_site and known_entity
     facts: Facts = {
         "cluster": found.id,
         "score": int(best.score * 1000) / 1000,
         "join_at": ranking.join_at,
         "gap_seconds": int(best.gap),
-        **ranking.facts,
     }
+    if ranking.facts:
+        facts |= ranking.facts
     if second is not None:
         facts |= {"next_cluster": second.cluster.id, "next_score": round(second.score, 3)}
     code = ReasonCode.SUPPRESSED_SIMILAR if suppressed else ReasonCode.JOINED_SIMILAR
@@ -149,7 +151,7 @@ def _grow(draft: Draft, found: Cluster, alert: Alert, vector: Vector, worse: boo
         found,
         alerts=found.alerts + 1,
         suppressed=found.suppressed + alert.suppressed,
-        entities=found.entities + bool(alert.entity and "e:" + alert.entity not in centroid),
+        entities=found.entities + (vector.entity != "" and vector.entity not in centroid),
         opened_at=found.opened_at if found.opened_at < at else at,
         last_at=found.last_at if found.last_at > at else at,
     )

@@ -124,7 +124,8 @@ def _after(draft: Draft, alert: Alert, previous: Alert) -> Alert:
 
 def _client_of(draft: Draft, site: str) -> str:
     """Whose site it is, for senders that know the site and not the customer."""
-    known = draft.noun("sites", site) if site else None
+    sites = draft.book.nouns["sites"]
+    known = sites.get((draft.tenant, site)) if site and sites else None
     return known.client if known is not None else ""
 
 
