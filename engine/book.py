@@ -161,10 +161,10 @@ class Draft:
     """
 
     __slots__ = (
-        "_counters", "_undo", "alerts", "audits", "book", "cluster_counts", "clusters", "dirty", "effects", "events",
-        "gone", "incident_counts", "incidents", "joined", "journal", "lessons", "notes", "nouns", "now", "patterns",
-        "raised", "rejects", "result", "rollings", "rules", "samples", "seen", "silences", "tenant", "timeline",
-        "touched", "undos", "unsettled",
+        "_counters", "_end", "_undo", "alerts", "audits", "book", "cluster_counts", "clusters", "dirty", "effects",
+        "events", "gone", "incident_counts", "incidents", "joined", "journal", "lessons", "notes", "nouns", "now",
+        "patterns", "raised", "rejects", "result", "rollings", "rules", "samples", "seen", "silences", "tenant",
+        "timeline", "touched", "undos", "unsettled",
     )  # fmt: skip
 
     def __init__(self, book: Book, rules: Rules, tenant: TenantId, now: datetime) -> None:
@@ -177,6 +177,8 @@ class Draft:
         #: right before the write.
         self.journal = self._undo.append
         self._counters = dict(book.counters)
+        #: The last end that was watched, with its time stamp: alerts of one delivery share theirs.
+        self._end: tuple[datetime | None, float] = (None, 0.0)
         self.alerts: dict[AlertId, None] = {}
         self.touched: dict[AlertId, None] = {}
         self.clusters: dict[ClusterId, None] = {}
@@ -309,7 +311,11 @@ class Draft:
     def watch_end(self, alert: Alert) -> None:
         """Have the tick look at this alert when it is due to end. Entries are checked when they come up,
         so one that a dropped draft leaves behind does no harm."""
-        heapq.heappush(self.book.ending, (alert.ends_at.timestamp(), alert.id))
+        at, stamp = self._end
+        if alert.ends_at is not at:
+            stamp = alert.ends_at.timestamp()
+            self._end = alert.ends_at, stamp
+        heapq.heappush(self.book.ending, (stamp, alert.id))
 
     def put_cluster(self, cluster: Cluster) -> None:
         self.set(self.book.clusters, cluster.id, cluster)
