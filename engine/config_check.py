@@ -356,6 +356,13 @@ def _url(webhook: WebhookSettings, notify: NotifySettings, key: str) -> None:
         raise ConfigError(key, error.reason, error.remedy) from error
 
 
+def _calendar(settings: Settings) -> None:
+    lists = {f"calendar.of_clients.{client}": days for client, days in settings.calendar.of_clients.items()}
+    for key, days in {**lists, "calendar.holidays": settings.calendar.holidays}.items():
+        for day in days:
+            _day(day, key)
+
+
 def _rotas(settings: Settings) -> None:
     names: set[str] = set()
     for at, rota in enumerate(settings.oncall.rotas):
@@ -427,6 +434,6 @@ def check_contacts(settings: Settings) -> None:
 
 
 _RULES = (
-    _listen, _clustering, _flapping, _priority, _patterns, _sources, _notify, _baselines, _metrics, _rotas, _policies,
-    check_contacts,
+    _listen, _clustering, _flapping, _priority, _patterns, _sources, _notify, _baselines, _metrics, _calendar, _rotas,
+    _policies, check_contacts,
 )  # fmt: skip

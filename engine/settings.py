@@ -366,6 +366,15 @@ class ConsoleSettings(Struct, frozen=True, kw_only=True):
     time_zone: Annotated[str, Meta(description="of plots, as in Europe/Berlin; empty = this machine's")] = ""
 
 
+class CalendarSettings(Struct, frozen=True, kw_only=True):
+    """Days that are like no other day of the week; a day is one of the site's own time zone."""
+
+    holidays: Annotated[tuple[str, ...], Meta(description='of everybody, such as ["2026-12-25"]')] = ()
+    of_clients: Annotated[
+        dict[str, tuple[str, ...]], Meta(description='by id of a client, beside those of everybody')
+    ] = {}
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """The whole configuration, checked. Immutable: a reload builds a new one beside it."""
 
@@ -374,6 +383,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     listen: ListenSettings = field(default_factory=ListenSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     sources: dict[str, SourceSettings] = {}
+    calendar: CalendarSettings = field(default_factory=CalendarSettings)
     audit: AuditSettings = field(default_factory=AuditSettings)
     baselines: BaselineSettings = field(default_factory=BaselineSettings)
     clustering: ClusteringSettings = field(default_factory=ClusteringSettings)

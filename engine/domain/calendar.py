@@ -15,6 +15,8 @@ from data.slots import zone_of
 
 #: Days that are looked at: a client that is never open has no end.
 DAYS = 1100
+#: The type of day that a holiday is, beside the days of the week.
+HOLIDAY = 7
 _DAY = timedelta(days=1)
 
 
@@ -104,6 +106,17 @@ def _without(begin: datetime, end: datetime, holds: Sequence[Span]) -> Iterator[
 def local_day(at: datetime, zone: str) -> date:
     """The date at a place."""
     return at.astimezone(zone_of(zone)).date()
+
+
+def day_type(day: date, client: str, holidays: Mapping[str, frozenset[date]]) -> int:
+    """0 = Monday … 6 = Sunday, 7 = a holiday of everybody ("") or of this client, whatever the weekday.
+
+    >>> christmas = date(2026, 12, 25)
+    >>> day_type(christmas, "acme", {"": frozenset({christmas})}), day_type(christmas, "acme", {})
+    (7, 4)
+    """
+    is_holiday = day in holidays.get("", ()) or bool(client and day in holidays.get(client, ()))
+    return HOLIDAY if is_holiday else day.weekday()
 
 
 def hour_of_week(at: datetime, zone: str) -> int:

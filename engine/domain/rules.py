@@ -6,6 +6,7 @@ Owns the defaults. Durations in seconds, shares 0..1. Never reads settings itsel
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from msgspec import Struct, field
@@ -52,6 +53,8 @@ class DomainRules(Struct, frozen=True, kw_only=True):
     #: Records of one kind that a tenant may hold, and kinds with a limit of their own.
     records_max: int = 100_000
     records_max_of: Mapping[str, int] = field(default_factory=dict)
+    #: Holidays by client; those of everybody stand under "".
+    holidays: Mapping[str, frozenset[date]] = field(default_factory=dict)
 
 
 DEFAULTS = DomainRules()
@@ -74,4 +77,8 @@ def domain_rules(settings: Any) -> DomainRules:
         metrics_zone=settings.metrics.time_zone,
         records_max=settings.limits.records_max,
         records_max_of=settings.limits.records_max_of,
+        holidays={
+            client: frozenset(map(date.fromisoformat, days))
+            for client, days in {**settings.calendar.of_clients, "": settings.calendar.holidays}.items()
+        },
     )

@@ -12,7 +12,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from engine.book import Draft
+from engine.domain.calendar import day_type
 from engine.domain.events import AttendanceData, DomainEvent
+from engine.domain.settings import rules_of
 from engine.fraud.features import Observation
 
 #: Types of devices that belong to a place and are used by everybody there.
@@ -37,7 +39,7 @@ def observation(draft: Draft, event: DomainEvent, data: AttendanceData) -> Obser
         person=data.person,
         at=at,
         hour=local.hour + local.minute / 60.0 + local.second / 3600.0,
-        day_type=local.weekday(),
+        day_type=day_type(local.date(), site.client if site is not None else "", rules_of(draft).holidays),
         site=data.site,
         kind=data.kind,
         lat=data.point.lat if data.point is not None else nan,

@@ -206,6 +206,8 @@ WRONG = [
         "suppression.maintenance[0].start",
         "like",
     ),
+    ("[calendar]\nholidays = ['2026-02-30']\n", "calendar.holidays", "2026-12-25"),
+    ("[calendar.of_clients]\nacme = ['christmas']\n", "calendar.of_clients.acme", "2026-12-25"),
 ]
 
 

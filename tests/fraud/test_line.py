@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -252,3 +252,19 @@ def test_a_round_scanned_at_the_desk_is_suspected(line: Line) -> None:
 def test_a_walked_round_is_not(line: Line) -> None:
     round_of(line, apart_m=80.0, seconds=120.0, metres=90.0)
     assert suspected(line) == []
+
+
+@pytest.mark.parametrize(("holidays", "types"), [({}, {0}), ({"": NEXT.date()}, {7}), ({"other": NEXT.date()}, {0})])
+def test_a_holiday_is_a_type_of_day_of_its_own(holidays: dict[str, date], types: set[int], line: Line) -> None:
+    days = {client: frozenset({day}) for client, day in holidays.items()}
+    line.rules = replace(line.rules, domain=replace(line.rules.domain, holidays=days))
+    before = profile_days(line)
+    check_in(line, NEXT, "ana")
+    more = [now - then for now, then in zip(profile_days(line), before, strict=True)]
+    assert {place for place, number in enumerate(more) if number} == types
+
+
+def profile_days(line: Line) -> tuple[int, ...]:
+    """Check-ins of ana by type of day."""
+    found: tuple[int, ...] = stored(line, "attendance_profiles", "person:ana").history.days
+    return found
