@@ -17,7 +17,7 @@ from noc_console.widgets.line_view import LineView
 from noc_console.widgets.piece import Line, Piece
 
 #: Cells of the keys, and of keys and name.
-_KEYS, _HEAD = 12, 27
+_KEYS, _HEAD = 14, 30
 #: Scope → heading, in the order shown; scopes that are not named here come first under the screen's title.
 _GROUPS = {
     "incident": Safe("Acts"),

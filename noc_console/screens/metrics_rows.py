@@ -22,8 +22,8 @@ SPARK_SLOTS, SPARK_JOINED = 48, 4
 ENTITY_LABELS = ("device", "entity", "host", "instance", "person")
 
 SERIES_COLUMNS = (
-    Column(key="name", title=Safe("SERIES"), width=17, flex=3, most=40, keep=100),
-    Column(key="site", title=Safe("SITE"), width=8, flex=2, most=20, keep=80),
+    Column(key="name", title=Safe("SERIES"), width=17, flex=2, most=40, keep=100),
+    Column(key="site", title=Safe("SITE"), width=8, flex=4, most=20, keep=80),
     Column(key="entity", title=Safe("ABOUT"), width=13, flex=5, most=30, keep=90,
            help=Safe("device, host or person, without the id of the site beside it; other labels where there is none")),
     Column(key="last", title=Safe("LAST"), width=7, right=True, descending=True, keep=98),

@@ -20,6 +20,8 @@ from noc_console.widgets.piece import Line, Piece
 WATCH = Watch(kind="predictions", active=None)
 #: Time goes on also when nothing is foretold anew.
 AGES_SECONDS = 15.0
+#: Cells from which on one line has room for a prediction; lines from which on it may take two; where the second begins.
+ROOMY, TALL, SECOND = 60, 5, 11
 
 
 class PredictionsPane(PagePane):
@@ -67,9 +69,11 @@ class PredictionsPane(PagePane):
             self.page(PaneState.EMPTY, text_lines(nothing, style="dim", indent=1))
             return
         self.ready()
-        self._lines.show([line for one in standing[: max(1, self.size.height - 1)] for line in self._said(one)])
+        room = max(1, (self.size.height - 1) // self._lines_each())
+        self._lines.show([line for one in standing[:room] for line in self._said(one)])
 
     def _said(self, one: Any) -> list[Line]:
+        """One line; two where there is more height than width, the second for what it is about."""
         now, cells = self.desk.clock.now(), self.size.width
         shown = safe_text(EVENTS.get(one.model, one.model))
         head: Line = [
@@ -77,12 +81,17 @@ class PredictionsPane(PagePane):
                 Safe(f" {percent(one.probability):>4} "), "stale" if self.desk.is_stale() else style_of(one.probability)
             ),
             Piece(Safe(f"{left(one, now).text:>4} "), left(one, now).style),
-            Piece(fit(shown, 15) if cells >= 60 else Safe(f"{shown} "), "text"),
-            Piece(Safe(f"{about(one)}"), "strong"),
-            Piece(Safe(f" {self.desk.names.site(one.site)}") if one.site else Safe(""), "dim"),
+            Piece(fit(shown, 15) if cells >= ROOMY else Safe(f"{shown} "), "text"),
         ]
-        reason = one.reasons[0] if one.reasons else ""
-        return [[*head, Piece(safe_text(f"  {reason}"), "dim")]]
+        site = Piece(Safe(f" {self.desk.names.site(one.site)}") if one.site else Safe(""), "dim")
+        reason = Piece(self.desk.names.words(f"  {one.reasons[0]}" if one.reasons else ""), "dim")
+        what = Piece(about(one), "strong")
+        if self._lines_each() == 1:
+            return [[*head, what, site, reason]]
+        return [[*head, site], [Piece(Safe(" " * SECOND)), what, reason]]
+
+    def _lines_each(self) -> int:
+        return 2 if self.size.width < ROOMY and self.size.height > TALL else 1
 
 
 def _counted(standing: list[Any]) -> str:

@@ -46,7 +46,7 @@ async def test_lists_series_with_what_is_odd_first(opened: Opened, size: tuple[i
         odd = desk.line("! drift")
         assert "latency_ms" in odd and "240ms" in odd and "! drift 6.5" in odd
         assert desk.screen.index("! drift") < desk.screen.index(" cpu_percent")
-        assert "▁▅█" in desk.line(" cpu_percent") and "41.2%" in desk.line(" cpu_percent")
+        assert "▁▇▃" in desk.line(" cpu_percent") and "41.2%" in desk.line(" cpu_percent")
         assert "3, 1 odd" in desk.screen and "noc_alarms_10m" in desk.screen
 
 
@@ -181,7 +181,7 @@ async def test_thousands_of_series_are_read_page_by_page(opened: Opened) -> None
         await show(desk)
         await until(desk, "2,500, 0 odd")
         assert len({asked["after"] for asked in client.asked("metrics/series")}) == 3
-        await until(desk, "▁▅█")
+        await until(desk, "▁▇▃")
         assert len(client.asked("metrics/latest")[-1]["series"]) < 2_000, "only what is seen"
 
 
@@ -278,6 +278,6 @@ async def test_rows_that_come_into_sight_get_their_values(opened: Opened) -> Non
         await until(desk, "d00299")
         for _ in range(20):
             await desk.live(0.1)
-            if "▁▅█" in desk.line("d00299"):
+            if "▁▇▃" in desk.line("d00299"):
                 break
-        assert "▁▅█" in desk.line("d00299") and len(client.asked("metrics/latest")[-1]["series"]) < 1_000
+        assert "▁▇▃" in desk.line("d00299") and len(client.asked("metrics/latest")[-1]["series"]) < 1_000
