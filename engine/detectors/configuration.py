@@ -28,7 +28,7 @@ class Configuration:
     """Weight of the sum of all evidence beside the largest."""
 
     # Residuals against their own running quantiles.
-    exceedances_per_day: float = 6.0
+    exceedances_per_day: float = 8.0
     """How often a series may exceed its usual residual, whatever its polling interval."""
     least_exceedance: float = 0.002
     most_exceedance: float = 0.1
