@@ -117,11 +117,13 @@ class GraveActs(Acting):
 
     async def do_incident_silence(self, argument: str) -> None:
         from noc_console.dialogs.silence import SilenceDialog
-        from noc_console.screens.silence_proposals import proposals
+        from noc_console.screens.silence_proposals import likeliest, proposals
 
         first = argument or self.proposed_matchers()
         subject = await self._subject()
         others = proposals(first, subject.alerts) if subject is not None else ()
+        if not argument and subject is not None:
+            first = likeliest(others, subject.alerts)
         wanted = await self.show(SilenceDialog(first, subject=subject, proposals=others))
         if wanted is not None:
             params = {"matchers": wanted.matchers, "minutes": wanted.minutes, "comment": wanted.comment}

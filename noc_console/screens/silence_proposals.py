@@ -47,6 +47,11 @@ def proposals(first: str, alerts: Sequence[Alert]) -> list[str]:
     return [text for text in (first, *others) if text]
 
 
+def likeliest(proposed: Sequence[str], alerts: Sequence[Alert]) -> str:
+    """The first that hits something, for what named an incident may be over; the first of all where none does."""
+    return next((text for text in proposed if _hits(text, alerts)), proposed[0] if proposed else "")
+
+
 def _hits(text: str, alerts: Sequence[Alert]) -> int:
     """0 also for what no matcher can say: labels come from outside."""
     try:

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from data.records import Matcher, Silence, TenantId
-from noc_console.screens.silence_proposals import Subject, proposals
+from noc_console.screens.silence_proposals import Subject, likeliest, proposals
 from noc_console.screens.silence_rows import matchers_text
 from tests.console.conftest import Opened
 from tests.fakes import world
@@ -106,6 +106,12 @@ def test_proposals_that_hit_all_alerts_come_before_those_that_hit_a_part() -> No
     assert found[0] == first and 'site="H 2"' in found and 'alertname=~"A\\\\.b|C"' in found
     subject = Subject("I-1", alerts)
     assert [subject.hits(text) for text in found] == [1, *[2] * (len(found) - 1)]
+
+
+def test_the_first_that_hits_something_is_begun_with() -> None:
+    alerts = [replace(world.operation(1, world.NOW)[2][0], labels={"alertname": "Down", "site": "H2"})]
+    assert likeliest(['alertname="Up"', "site=~(", 'site="H2"', 'alertname="Down"'], alerts) == 'site="H2"'
+    assert likeliest(['alertname="Up"', 'site="H3"'], alerts) == 'alertname="Up"' and likeliest([], alerts) == ""
 
 
 def test_labels_that_are_hard_to_write_are_proposed_as_matchers_that_hit() -> None:
