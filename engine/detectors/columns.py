@@ -44,8 +44,10 @@ class Columns:
 
     def part(self, key: Key) -> NDArray[Any]:
         """The columns of a tick to work on; what `in_place` denies has to be written back."""
+        if not isinstance(key, slice):
+            return self.matrix.take(key, 1)
         part = self.matrix[:, key]
-        return part.copy() if isinstance(key, slice) and part.shape[1] <= FEW else part
+        return part if in_place(key) else part.copy()
 
     def state(self, count: int) -> bytes:
         return self.matrix[:, :count].tobytes()

@@ -103,7 +103,7 @@ class Seasonal:
 
     def _pick(self, rows: Ints, key: Key) -> Floats:
         columns = np.arange(key.start, key.stop) if isinstance(key, slice) else key
-        picked: Floats = self.columns.matrix[rows, columns]
+        picked: Floats = self.columns.matrix.reshape(-1).take(rows * self.columns.capacity + columns)
         return picked
 
     def learn(self, now: Floats, slot: Floats | float, gap: Floats, interval: Floats, key: Key, at: Any) -> None:  # noqa: PLR0917 - the hot path
