@@ -16,7 +16,7 @@ is reported is how well it knows the simulator, no more.
     fixed           false alarms and recall of thresholds common to all series
     fixed_recall_at_equal_false_alarms   recall of the common threshold that gives as many false alarms as self_tuned,
                     between two that were tried (linear); gain = recall of self_tuned - that
-`faults` (4 days of the whole operation, 2 causes of each kind a day; causes from the second day on)
+`faults` (4 days of the whole operation, two causes of each kind a day; causes from the second day on)
     An alert is of a cause when an event of the cause raised it, else when it began within the cause (and 15 minutes
     after) at one of its entities; of weather and illness, which befall people, by site and type of alert.
     recall          causes with at least one alert ÷ causes

@@ -14,12 +14,12 @@ from engine.simulator import DEFAULT_START, Simulator, truth
 from engine.simulator.nuisance import NAMES as NUISANCE
 from tests.bench.simulated_line import Played, moment, scenario
 
-SCALE, DAYS, WARM_UP_DAYS = 0.2, 4, 1
+SCALE, DAYS, WARM_UP_DAYS = 0.1, 4, 1
 #: Of each kind so many causes begin a day, over the world that is played.
 A_DAY = 2.0
 KINDS = ("power", "switch", "region", "weather", "illness", "firmware")
 NETWORK = ("switch", "region")
-TICK = timedelta(seconds=30)
+TICK = timedelta(seconds=60)
 AFTERMATH = timedelta(minutes=15)
 #: What befalls people shows in what they do: types of alert that belong to it at its sites.
 AT_SITE: Mapping[str, frozenset[str]] = {
