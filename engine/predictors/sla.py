@@ -61,7 +61,8 @@ def row(draft: Draft, thing: Thing) -> Row:
     of: Ticket = thing.record
     age_h = max(0.0, (draft.now - of.opened_at).total_seconds()) / 3600.0
     mean, own = Effects(draft, ticket_memory.LEARNS).typical(ticket_memory.properties(of))
-    busy = ticket_memory.busy(draft, of)
+    values = ticket_memory.facets(of)
+    busy = ticket_memory.busy(draft, of.tenant, values)
     number = busy["site"]
     total = (of.due_at - of.opened_at).total_seconds() / 3600.0 if of.due_at is not None else nan
     return (
@@ -74,9 +75,9 @@ def row(draft: Draft, thing: Thing) -> Row:
         float(of.reassignments),
         float(is_open(draft, of)),
         *_course(of, draft.now),
-        *ticket_memory.pace(draft, of),
+        *ticket_memory.pace(draft, of.tenant, values),
         *(log(1.0 + number) for number in busy.values()),
-        *ticket_memory.coming(draft, of),
+        *ticket_memory.coming(draft, of.tenant, values),
         float(len({step.assignee.partition("/")[0] for step in of.history if step.assignee})),
     )
 

@@ -7,10 +7,12 @@ alone every ticket would look quick while the slow ones are under way.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import log, nan
 from typing import Any
 
 from data.nouns.world import Ticket
+from data.records import TenantId
 from data.restricted import of_subject
 from engine.book import Draft
 from engine.domain import known, tickets
@@ -32,6 +34,8 @@ CASES, FIRST_HOURS = 3.0, 24.0
 _STEP = 0.02
 
 Place = tuple[str, str]
+#: What `facets` says of a ticket.
+Facets = Mapping[str, str]
 
 
 def facets(of: Ticket) -> dict[str, str]:
@@ -167,21 +171,20 @@ def _ended(draft: Draft, tenant: str, place: Place) -> tuple[float, float]:
 # -- what is known
 
 
-def pace(draft: Draft, of: Ticket) -> list[float]:
+def pace(draft: Draft, tenant: TenantId, values: Facets) -> list[float]:
     """By facet: the logarithm of how many times as fast its tickets are resolved as all; NaN where it has none.
 
     Resolved tickets per hour that tickets were open, those that still are included: the estimate of a rate from
     lifetimes of which some have not ended.
     """
-    values = facets(of)
-    number, hours = _resolved(draft, of.tenant, ("", ""))
+    number, hours = _resolved(draft, tenant, ("", ""))
     whole = (number + 1.0) / (hours + FIRST_HOURS)
     found = []
     for name in FACETS:
         if name not in values:
             found.append(nan)
             continue
-        number, hours = _resolved(draft, of.tenant, (name, values[name]))
+        number, hours = _resolved(draft, tenant, (name, values[name]))
         found.append(log((number + CASES) / (hours * whole + CASES)))
     return found
 
@@ -193,10 +196,10 @@ def _resolved(draft: Draft, tenant: str, place: Place) -> tuple[float, float]:
     return number, hours + max(0.0, still * draft.now.timestamp() / 3600.0 - opened)
 
 
-def busy(draft: Draft, of: Ticket) -> dict[str, float]:
+def busy(draft: Draft, tenant: TenantId, values: Facets) -> dict[str, float]:
     """How many tickets are open in all, and at the ticket's site, team and assignee."""
-    table, values = open_tickets(draft), facets(of)
-    return {name: float(table.get((of.tenant, None, (name, values.get(name, ""))), (0,))[0]) for name in OPEN_AT}
+    table = open_tickets(draft)
+    return {name: float(table.get((tenant, None, (name, values.get(name, ""))), (0,))[0]) for name in OPEN_AT}
 
 
 def usual(draft: Draft, of: Ticket, number: float) -> float:
@@ -205,13 +208,13 @@ def usual(draft: Draft, of: Ticket, number: float) -> float:
     return found
 
 
-def coming(draft: Draft, of: Ticket) -> list[float]:
+def coming(draft: Draft, tenant: TenantId, values: Facets) -> list[float]:
     """By facet: the logarithms of how many came in about the last day, and of that over what is usual; NaN where
     the ticket has none or none was seen."""
-    table, values, now = draft.derived(TICKETS), facets(of), draft.now.timestamp()
+    table, now = draft.derived(TICKETS), draft.now.timestamp()
     found, over = [], []
     for name in COMING:
-        seen = table.get((of.tenant, "coming", name, values[name])) if name in values else None
+        seen = table.get((tenant, "coming", name, values[name])) if name in values else None
         if seen is None:
             found.append(nan)
             over.append(nan)
