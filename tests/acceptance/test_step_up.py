@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -160,8 +161,9 @@ async def test_who_may_not_approve_is_told_so_and_not_asked_for_a_pin(site: Site
             return False
         return True
 
-    while not await known():  # the list of tokens is believed for two seconds
-        await engine.clock.sleep(0.05)
+    async with asyncio.timeout(60):
+        while not await known():  # the list of tokens is believed for two seconds
+            await engine.clock.sleep(0.05)
     found = await refused(viewer, approving(asked))
     assert (found.status, found.field) == (403, "") and "playbook:approve" in found.reason
 
