@@ -66,9 +66,10 @@ def _blast(incident: Incident, names: Directory) -> Safe:
     muted = f" ({incident.muted:,} of them muted)" if incident.muted else ""
     hidden = f", {words.many(incident.suppressed, 'near repeat')} folded" if incident.suppressed else ""
     where = f"{words.many(len(incident.sites), 'site')}: {sites}" if sites else "no site"
+    whose = f"of {names.client(incident.client)}" if incident.client else "of no client"
     return safe_text(
         f"{words.many(incident.alerts, 'alert')}, {incident.firing:,} firing{muted}{hidden}, "
-        f"{words.many(incident.events, 'event')}; {where}"
+        f"{words.many(incident.events, 'event')}; {where}, {whose}"
     )
 
 

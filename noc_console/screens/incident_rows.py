@@ -76,7 +76,7 @@ class IncidentRows:
             Piece(words.age(incident.opened_at, now), quiet),
             Piece(self._desk.names.place(incident), quiet),
             Piece(self._desk.names.words(incident.title), loud),
-            Piece(self._desk.names.client(incident.client), "dim"),
+            Piece(self._desk.names.client(incident.client) if incident.client else NO_CLIENT, "dim"),
             Piece(Safe(str(incident.firing)), quiet),
             Piece(Safe(str(incident.alerts)), quiet),
             Piece(words.age(incident.last_at, now), "dim"),
@@ -100,10 +100,11 @@ def _due(incident: Incident) -> float:
     return incident.due_at.timestamp() if incident.due_at else float("inf")
 
 
+NO_CLIENT = Safe("no client")
 #: What sorts by the words that are shown.
 _SPOKEN: dict[str, Callable[[Directory, Incident], Safe]] = {
     "site": lambda names, i: names.site(i.site),
-    "client": lambda names, i: names.client(i.client),
+    "client": lambda names, i: names.client(i.client) if i.client else NO_CLIENT,
     "what": lambda names, i: names.words(i.title),
 }
 _INCIDENT_RANKS: dict[str, Any] = {
