@@ -36,10 +36,9 @@ from engine.training.outcome import Outcome, Tell
 
 PRIMARY = "average_precision"
 MEMORY_BYTES = 3 << 30
-#: Few and quick: twice as many at half the rate were no better on recordings left out, and a score costs twice as much.
-TREES = 30
+TREES = 60
 #: What a day and an hour say of eight attacks is chance; they are figures for recordings of months.
-SETTINGS: dict[str, str | float | int | bool] = {"min_child_weight": 10, "eta": 0.2}
+SETTINGS: dict[str, str | float | int | bool] = {"min_child_weight": 10}
 #: What is asked of a leaf, per pair, where that is less: a first hundred of pairs must be able to teach something.
 _LEAF_SHARE = 0.02
 #: A model is explored on at most so many alerts of a recording: the rest teaches enough by the truth.
