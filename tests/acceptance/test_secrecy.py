@@ -52,6 +52,8 @@ name: {BOOK}
 version: 1
 steps: [{{name: ticket, action: create_ticket, params: {{title: "${{incident.title}} ${{alert.name}}"}}}}]
 """
+#: One that the second company does not have.
+NORTHS = "norths"
 SECRETS = {
     "CANARY_HMAC": CANARIES["hmac"],
     "CANARY_PREVIOUS": CANARIES["previous hmac"],
@@ -91,6 +93,7 @@ def engine(headless: Starter, tmp_path: Path) -> Headless:
     books = tmp_path / "books"
     books.mkdir()
     (books / f"{BOOK}.yaml").write_text(PLAYBOOK)
+    (books / f"{NORTHS}.yaml").write_text(PLAYBOOK.replace(f"name: {BOOK}", f"name: {NORTHS}\ntenants: [default]"))
     made: Headless = headless({**SECRETS, "NOC__PLAYBOOKS__DIRECTORY": str(books)}, config=CONFIG)
     return made
 
@@ -207,7 +210,8 @@ def answer_to(http: httpx.Client, method: str, path: str, id: str) -> tuple[int,
 def test_what_belongs_to_another_company_does_not_exist(companies: tuple[Company, Company]) -> None:
     north, south = companies
     until(lambda: north.http.get("/api/v1/playbooks").json()["items"], 10.0, "the playbooks that are loaded")
-    foreign = fill(north, MARK)
+    foreign = {**fill(north, MARK), "playbooks": NORTHS}
+    assert north.http.get(f"/api/v1/playbooks/{NORTHS}").status_code == 200
     fill(south, "Other")
     before = digest(north.http)
     routes = items()
