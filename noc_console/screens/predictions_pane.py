@@ -10,7 +10,7 @@ from noc_console.mirror import Dirty
 from noc_console.record_lists import Watch
 from noc_console.safe_text import Safe, fit, safe_text
 from noc_console.screens.page_pane import PagePane
-from noc_console.screens.predictions_rows import EVENTS, about, left, percent
+from noc_console.screens.predictions_rows import EVENTS, here, left, percent
 from noc_console.widgets.heat_grid import style_of
 from noc_console.widgets.line_view import LineView
 from noc_console.widgets.pane import PaneState, text_lines
@@ -85,7 +85,7 @@ class PredictionsPane(PagePane):
         ]
         site = Piece(Safe(f" {self.desk.names.site(one.site)}") if one.site else Safe(""), "dim")
         reason = Piece(self.desk.names.words(f"  {one.reasons[0]}" if one.reasons else ""), "dim")
-        what = Piece(about(one), "strong")
+        what = Piece(here(one, self.desk.names), "strong")
         if self._lines_each() == 1:
             return [[*head, what, site, reason]]
         return [[*head, site], [Piece(Safe(" " * SECOND)), what, reason]]

@@ -72,7 +72,7 @@ class PredictionRows:
             Piece(Safe("-" if said is None else f"{percent(said)}{doubt}"), style),
             left(found, now),
             Piece(safe_text(EVENTS.get(found.model, found.model)), "dim" if over else "text"),
-            Piece(about(found), "dim" if over else "strong"),
+            Piece(here(found, self._desk.names), "dim" if over else "strong"),
             Piece(self._desk.names.site(found.site), "text" if found.site else "dim"),
             Piece(lane(found, window, now, self._desk.glyphs), "dim" if over else "spark"),
             Piece(such(found.probability, record), "dim"),
@@ -90,7 +90,7 @@ class PredictionRows:
         value: Any = {
             "left": found.due_at.timestamp(),
             "what": found.model,
-            "about": about(found).casefold(),
+            "about": here(found, self._desk.names).casefold(),
             "site": self._desk.names.site(found.site).casefold(),
             "by": found.basis,
             "state": found.state,
@@ -110,6 +110,12 @@ def such(probability: float, record: Mapping[str, Any] | None) -> Safe:
     if row is None or not row["n"] or row["observed"] is None:
         return Safe("-")
     return Safe(f"{row['observed']:.0%} of {row['n']:,}")
+
+
+def here(found: Any, names: Directory) -> Safe:
+    """What it is about, beside the name of its site: a name that begins with that goes on without it."""
+    told, site = about(found), names.site(found.site)
+    return Safe(told.removeprefix(f"{site} ")) if found.site else told
 
 
 def about(found: Any) -> Safe:

@@ -8,9 +8,11 @@ import pytest
 from msgspec.structs import replace
 
 from data.nouns.predictions import Contribution
+from data.nouns.world import Site
 from engine.client import Refused
+from noc_console.directory import Directory
 from noc_console.glyphs import ASCII, UNICODE
-from noc_console.screens.predictions_rows import lane, percent, said_at, such
+from noc_console.screens.predictions_rows import here, lane, percent, said_at, such
 from noc_console.widgets.lanes import Window
 from tests.console.conftest import Desktop, Opened
 from tests.console.predictions_world import PredictionsClient, prediction, record
@@ -322,3 +324,12 @@ async def test_acts_typed_are_for_the_incidents_of_the_predictions(opened: Opene
 )
 def test_what_is_nearly_sure_is_not_said_to_be_sure(probability: float, words: str) -> None:
     assert percent(probability) == words
+
+
+def test_what_stands_beside_its_site_does_not_say_the_site_again() -> None:
+    names = Directory()
+    names.take([Site(tenant=world.TENANT, id="s1", at=world.NOW, name="Kilo Tower")], [])
+    phone = prediction("p", model="device", entity="s1-phone-5", entity_kind="device", entity_name="Kilo Tower phone 5")
+    post = prediction("q", model="staffing", entity="s1/night", entity_kind="post", entity_name="night at s1 from 21h")
+    assert [here(found, names) for found in (phone, post)] == ["phone 5", "night from 21h"]
+    assert here(phone, Directory()) == "Kilo Tower phone 5"
