@@ -53,17 +53,17 @@ def pending(draft: Draft) -> dict[Key, Pending]:
 def add(draft: Draft, key: Key, entry: Pending) -> None:
     place = (key[0], f"{key[1]}-{draft.now:%Y%m%dT%H%M%S%f}")
     draft.set(pending(draft), key, entry)
-    draft.set(draft.derived(_HOMES), key, place)
+    draft.set(draft.derived(_HOMES), key, (place, _row(key, entry)))
     _touch(draft, place, key)
 
 
 def drop(draft: Draft, key: Key) -> None:
     """It has its outcome."""
     draft.discard(pending(draft), key)
-    place = draft.derived(_HOMES).get(key)
+    home = draft.derived(_HOMES).get(key)
     draft.discard(draft.derived(_HOMES), key)
-    if place is not None:
-        _touch(draft, place)
+    if home is not None:
+        _touch(draft, home[0])
 
 
 def _touch(draft: Draft, place: Place, key: Key | None = None) -> None:
@@ -75,12 +75,16 @@ def keep(draft: Draft, predictors: Mapping[Foretold, Predictor]) -> None:
     """Write the records that this draft has changed; they are part of its commit."""
     homes, members = draft.derived(_HOMES), draft.derived(_MEMBERS)
     for place, added in _taken(draft).items():
-        keys = [key for key in dict.fromkeys((*members.get(place, ()), *added)) if homes.get(key) == place]
-        if keys:
-            draft.set(members, place, tuple(keys))
+        rows: dict[Key, WaitingScore] = {}
+        for key in (*members.get(place, ()), *added):
+            home = homes.get(key)
+            if home is not None and home[0] == place:
+                rows[key] = home[1]
+        if rows:
+            draft.set(members, place, tuple(rows))
         else:
             draft.discard(members, place)
-        _write(draft, place, keys, predictors)
+        _write(draft, place, rows, predictors)
 
 
 def keep_nothing(draft: Draft) -> None:
@@ -98,21 +102,22 @@ def _taken(draft: Draft) -> dict[Place, list[Key]]:
     return found
 
 
-def _write(draft: Draft, place: Place, keys: list[Key], predictors: Mapping[Foretold, Predictor]) -> None:
+def _write(
+    draft: Draft, place: Place, rows: Mapping[Key, WaitingScore], predictors: Mapping[Foretold, Predictor]
+) -> None:
     tenant, id = place
     known: WaitingScores | None = draft.book.nouns["waiting_scores"].get(place)
-    model = keys[0][1] if keys else known.model if known is not None else None
+    model = next(iter(rows))[1] if rows else known.model if known is not None else None
     if model is None:
         return  # made and ended within one draft
-    table = pending(draft)
     record = WaitingScores(
         tenant=tenant,
         id=id,
         at=known.at if known is not None else draft.now,
         model=model,
         columns=columns_id(predictors[model].features),
-        state="waiting" if keys else "over",
-        rows=tuple(_row(key, table[key]) for key in keys),
+        state="waiting" if rows else "over",
+        rows=tuple(rows.values()),
     )
     draft.put_noun(record, announce=False)
 
@@ -138,7 +143,7 @@ def take_back(draft: Draft, predictors: Mapping[Foretold, Predictor]) -> None:
         keys = [(record.tenant, record.model, row.entity) for row in kept]
         for key, row in zip(keys, kept, strict=True):
             draft.set(table, key, _entry(record.tenant, row))
-            draft.set(homes, key, place)
+            draft.set(homes, key, (place, row))
         draft.set(members, place, tuple(keys))
         if len(kept) < len(record.rows):
             _touch(draft, place)
