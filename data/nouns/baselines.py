@@ -23,7 +23,7 @@ class Slot(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Verdict(Struct, frozen=True, array_like=True, gc=False):
-    """What an operator said of an alarm that this baseline gave; `before` is the threshold that this moved, 0 = none."""
+    """What an operator said of an alarm that this baseline gave; `before`: the threshold that this moved, 0 = none."""
 
     at: datetime
     false_alarm: bool
