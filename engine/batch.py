@@ -85,9 +85,9 @@ def _changes(
     changes, encoded, slim = [], [], []
     for (kind, number, *_), event in batch.events.items():
         seq += 1
-        record = bodies.get(number) if kind == "alert" else None  # type: ignore[call-overload]
+        record = bodies.get(number) if kind == "alert" else None
         if record is not None:
-            needs = restricted.get(number, "")  # type: ignore[call-overload]
+            needs = restricted.get(number, "")
         else:
             found = event.record or _record(batch, kind, number, event.tenant)
             record, needs = _encode(found), _needs(kind, number, found)

@@ -117,7 +117,8 @@ def dot(vector: Vector, centroid: Mapping[str, float]) -> float:
     if met is not centroid:
         product = sum(map(mul, shared.weights, map(centroid.get, shared.tokens, _ZEROS)))
         shared.met = centroid, product
-    return product + sum(map(mul, vector.own_weights, map(centroid.get, vector.own, _ZEROS)))
+    of_its_own: float = sum(map(mul, vector.own_weights, map(centroid.get, vector.own, _ZEROS)))
+    return product + of_its_own
 
 
 @lru_cache(maxsize=2048)
