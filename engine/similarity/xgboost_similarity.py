@@ -68,7 +68,7 @@ class XgboostSimilarity(Streaming):
 
     def rank_in(self, draft: Draft, alert: Alert, vector: Vector, candidates: Iterator[Candidate]) -> Ranking:
         keeping.ensure(draft)
-        words = tuple([token for token in vector.tokens if token[:2] == "w:"])
+        words = tuple([token for token in vector.shared.tokens if token[:2] == "w:"])
         noted = stream.note(draft, alert, words)
         first = next(candidates, None)
         if first is None:
