@@ -192,10 +192,11 @@ class Ensemble:
         statistics = wild.astype(np.float32)
         now = np.empty((2, len(values)), dtype=np.float32)
         now[0], now[1] = level, values
-        self._compare(self._seasonal.distance(now, slot, interval, longest, key), statistics, clock)
+        nearest = self._seasonal.distance(now, slot, interval, longest, key)
+        same = nearest[0] if self._compare(nearest, statistics, clock) else None
         fading *= tiled(self._fadings, len(values), self._fading_tiles)
         records = self._records.step(statistics, clock[SEEN : SEEN_SAME + 1], maxima)
-        excess, most = self._tails.step(statistics[RESIDUALS], seen, interval, quantiles, least)
+        excess, most = self._tails.step(statistics[RESIDUALS], same, (seen, interval, least), quantiles)
         self._seasonal.learn(now, slot, gap, interval, key, at)
         together = None if records is None else records[2]
         channels = self._channels.step(together, excess, interval, longest)
@@ -210,8 +211,8 @@ class Ensemble:
         return verdicts
 
     @staticmethod
-    def _compare(nearest: Floats, statistics: Floats, clock: Floats) -> None:
-        """Distances to the same time of day take their place where there is one."""
+    def _compare(nearest: Floats, statistics: Floats, clock: Floats) -> bool:
+        """Distances to the same time of day take their place where there is one. → whether there is any."""
         known = np.isfinite(nearest[0])
         count = np.count_nonzero(known)
         if count == len(known):
@@ -220,6 +221,7 @@ class Ensemble:
         elif count:
             clock[SEEN_SAME] += known
             np.copyto(statistics[SAME : PAST + 1], nearest, where=known)
+        return bool(count > 0)
 
     def _verdicts(self, channels: Floats, most: Floats, score: Floats, clock: Floats, key: Key) -> Verdicts:
         """The excess over the usual quantiles orders records that break nothing: it is in the evidence alone."""

@@ -35,9 +35,10 @@ class _Paces(NamedTuple):
 
 
 class Tails:
-    """Rows: log2 of the usual quantile of each residual, then of the rare one; NaN until a residual was above 0."""
+    """Rows: log2 of the usual quantile of each residual, then of the rare one, and the usual one of the
+    distance to the same time of day; NaN until what it is of was above 0."""
 
-    rows = 2 * WITNESSES
+    rows = 2 * WITNESSES + 1
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
@@ -46,13 +47,16 @@ class Tails:
         self._paces = _Paces(b"", nothing, nothing, nothing, nothing)
 
     def step(
-        self, residuals: Floats, seen: Floats, interval: Floats, state: Floats, least_seen: float
+        self, residuals: Floats, same: Floats | None, clock: tuple[Floats, Floats, float], state: Floats
     ) -> tuple[Floats, Floats]:
         """Log2 excess, each between -4 and 8, summed over the usual quantiles and over the rare ones but the last
-        [2, n], and the largest over the usual ones [n]; then learn. `least_seen`: fewest records of any series."""
+        [2, n], and the largest over the usual ones [n], which also hears the distance to the same time of day; then
+        learn. `same` [n]: that distance, infinite where unknown, None if it is for all. `clock`: records seen [n],
+        polling interval [n], fewest records of any series."""
+        seen, interval, least_seen = clock
         height = np.maximum(residuals, _SMALLEST)
         np.log2(height, height)
-        quantiles = state.reshape(2, WITNESSES, -1)
+        quantiles = state[:-1].reshape(2, WITNESSES, -1)
         excess = height - quantiles
         rise, fall = self._steps(seen, interval, least_seen)
         change = np.where(excess > _ZERO, rise, fall)
@@ -68,7 +72,27 @@ class Tails:
         np.minimum(excess, MOST_EXCESS, out=excess)
         sums: Floats = np.add.reduce(excess, 1)
         sums[1] -= excess[1, -1]
-        return sums, np.maximum.reduce(excess[0])
+        largest: Floats = np.maximum.reduce(excess[0])
+        if same is not None:
+            np.maximum(largest, self._same(same, rise[0, 0], fall[0, 0], state[-1]), out=largest)
+        return sums, largest
+
+    @staticmethod
+    def _same(distance: Floats, rise: Floats, fall: Floats, quantile: Floats) -> Floats:
+        """Excess of the distance to the same time of day, the least where there is none; then learn."""
+        height = np.log2(np.maximum(distance, _SMALLEST))
+        excess: Floats = height - quantile
+        change = np.where(excess > _ZERO, rise, fall)
+        absent = ~np.isfinite(excess)
+        if np.count_nonzero(absent):
+            excess[absent] = LEAST_EXCESS
+            change[absent] = 0.0
+            start = np.isnan(quantile) & (distance > _SMALLEST) & np.isfinite(distance)
+            quantile[start] = height[start]
+        quantile += change
+        np.maximum(excess, LEAST_EXCESS, out=excess)
+        np.minimum(excess, MOST_EXCESS, out=excess)
+        return excess
 
     def _steps(self, seen: Floats, interval: Floats, least_seen: float) -> tuple[Floats, Floats]:
         """How far a quantile rises after an exceedance and falls after any other record: [2, 1, n] each."""
