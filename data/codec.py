@@ -7,6 +7,7 @@ the JSON bodies. The way back is `data.decode`. Never opens a database and never
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 from zlib import crc32
@@ -39,7 +40,6 @@ from data.records import (
 Row = tuple[Any, ...]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 _encoder = msgspec.json.Encoder()
 _encode, _encode_into = _encoder.encode, _encoder.encode_into
@@ -60,7 +60,12 @@ class Form(Struct, frozen=True, kw_only=True):
 
 def micros(at: datetime) -> int:
     """Microseconds since 1970 UTC; the stored form of a time. Exact for every datetime."""
-    return (at - EPOCH) // _MICROSECOND
+    since = at - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+#: For times that thousands of new alerts share as one object, whose hash is known.
+_shared_micros = lru_cache(maxsize=256)(micros)
 
 
 def moment(number: int) -> datetime:
@@ -69,7 +74,7 @@ def moment(number: int) -> datetime:
 
 
 def _micros_or_none(at: datetime | None) -> int | None:
-    return None if at is None else (at - EPOCH) // _MICROSECOND
+    return None if at is None else micros(at)
 
 
 def _blob(record: Any) -> bytearray:
@@ -96,7 +101,7 @@ ALERTS = Form(
 
 def alert_row(alert: Alert) -> Row:
     ack, ended = alert.ack, alert.ended_at
-    received_at = (alert.received_at - EPOCH) // _MICROSECOND
+    received_at = _shared_micros(alert.received_at)
     return (
         alert.id,
         alert.tenant,
@@ -106,11 +111,11 @@ def alert_row(alert: Alert) -> Row:
         _ALERT_STATE[alert.state],
         alert.count,
         # A new alert has been heard of once.
-        received_at if alert.last_at is alert.received_at else (alert.last_at - EPOCH) // _MICROSECOND,
-        (alert.ends_at - EPOCH) // _MICROSECOND,
-        (alert.starts_at - EPOCH) // _MICROSECOND,
+        received_at if alert.last_at is alert.received_at else micros(alert.last_at),
+        _shared_micros(alert.ends_at),
+        micros(alert.starts_at),
         received_at,
-        None if ended is None else (ended - EPOCH) // _MICROSECOND,
+        _micros_or_none(ended),
         _micros_or_none(alert.silenced_until) if alert.silenced_until else None,
         _micros_or_none(alert.shelved_until) if alert.shelved_until else None,
         None if ack is None else _micros_or_none(ack.expires_at),
