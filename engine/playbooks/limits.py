@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from data.nouns.playbooks import Execution, KillSwitch
+from data.records import Incident
 from engine.book import Draft
 
 KILL_SWITCH = "playbooks"
@@ -114,11 +115,17 @@ def _begun(draft: Draft, playbook: str) -> Iterator[datetime]:
 
 
 def flood(draft: Draft, most: int) -> bool:
-    """Whether more incidents than `most` opened in the last ten minutes."""
+    """Whether more incidents than `most` came up in the last ten minutes, whenever their sources say they began."""
     since, opened = draft.now - FLOOD, 0
     for incident in reversed(draft.book.incidents.values()):
-        if incident.tenant == draft.tenant and incident.opened_at > since:
+        if incident.tenant == draft.tenant and _came_at(draft, incident) > since:
             opened += 1
             if opened > most:
                 return True
     return False
+
+
+def _came_at(draft: Draft, incident: Incident) -> datetime:
+    """An incident counts from its source's start, which lies in the past where its sender was cut off, or lies."""
+    root = draft.book.alerts.get(incident.root)
+    return incident.opened_at if root is None else max(incident.opened_at, root.received_at)

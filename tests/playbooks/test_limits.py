@@ -80,6 +80,14 @@ def test_a_flood_of_incidents_asks_first() -> None:
     assert "20 incidents" in world.approvals()[0].why
 
 
+def test_a_flood_of_what_its_sender_says_began_long_ago_asks_first() -> None:
+    world = World(TEXT.replace("flood_incidents: 1000", "flood_incidents: 20") % ("", "'${alert.entity}'"))
+    world.line.take(*[unlike(f"s{number}", starts=-1800.0) for number in range(30)])
+    assert {run.asks for run in world.runs()} == {"approval"}
+    world.line.later(601).take(unlike("calm"))
+    assert world.runs()[-1].asks == "", "ten minutes later it is no flood any more"
+
+
 def test_more_targets_than_the_blast_radius_ask_first() -> None:
     text = """
 name: wide
