@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.screen import Screen
+from textual.widget import Widget
 
 from data.records import Severity
 from noc_console import standing, words
@@ -248,6 +249,11 @@ class FrameScreen(Screen[None], inherit_bindings=False):
         finally:
             self._notice.display = True
 
+    def set_focus(self, widget: Widget | None, scroll_visible: bool = True, from_app_focus: bool = False) -> None:
+        """A page that has read anew, or a click, never takes the keys from a line that is being typed."""
+        if self._prompt is None or not self._prompt.keeps_from(widget):
+            super().set_focus(widget, scroll_visible, from_app_focus)
+
     def open_incident(self, number: int, section: str = "") -> None:
         """Open the incident's own screen, at `section` (why, timeline, alerts) when given."""
         self.app.push_screen(open_detail("incident", self.spec, number, section))
@@ -391,7 +397,4 @@ def refusal(desk: Desk, action: Action) -> Safe:
 
 def _fitting(line: list[Piece], cells: int) -> int:
     """How many pieces, in pairs, fit."""
-    count = len(line)
-    while count and line_width(line[:count]) > cells:
-        count -= 2
-    return count
+    return max(count for count in range(0, len(line) + 1, 2) if line_width(line[:count]) <= cells)

@@ -96,12 +96,21 @@ class Prompt(Horizontal):
         self._label.show([Piece(label, "key")])
         self._entry.value = safe_text(initial)
         self._entry.cursor_position = len(self._entry.value)
-        self._back_to = self.screen.focused
+        if self.screen.focused is not self._entry:
+            self._back_to = self.screen.focused
         self.display = True
         self._entry.focus()
         answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._answer = answer
         return await answer
+
+    def keeps_from(self, widget: Widget | None) -> bool:
+        """Whether a line is being typed that this one would take the keys from: it gets them when the line is done."""
+        typed = self._answer is not None and not self._answer.done()
+        if not typed or widget is None or widget is self._entry:
+            return False
+        self._back_to = widget
+        return True
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()

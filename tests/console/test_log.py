@@ -72,6 +72,21 @@ async def test_feed_filter(opened: Opened) -> None:
         assert "Feed > site=Depot*" in desk.screen and "I-4410" in desk.screen and "I-4411" not in desk.screen
 
 
+async def test_a_pane_that_is_read_again_leaves_the_keys_to_the_line_that_is_typed(opened: Opened) -> None:
+    async with opened() as desk:
+        await desk.press("9", "colon")
+        for letters in ("log ", "sour", "ces"):
+            await desk.type(letters)
+            desk.client.push(replace(desk.client.incidents[4411], title=f"while {letters}is typed"))
+            await desk.live()
+        assert ":log sources" in desk.screen
+        await desk.press("enter")
+        await desk.settled()
+        assert "Sources" in desk.line("heard since") and ":log sources" not in desk.screen
+        await desk.press("L", "k")
+        assert "paused" in desk.screen, "the keys are the page's again"
+
+
 async def test_sources_name_the_silent(opened: Opened) -> None:
     async with opened() as desk:
         await desk.press("9", "s")
