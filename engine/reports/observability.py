@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 CHILDREN = 25
 #: Sites of a client that a query names.
 SITES = 20
+#: The level of what no client's row counts.
+REST = "rest"
 Name = Annotated[str, Meta(max_length=200)]
 
 
@@ -98,6 +100,7 @@ async def observability(desk: Desk, scope: Scope, params: ObservabilityParams) -
     figures = [_figure(figure, place, now, params.hours) for figure in FIGURES]
     below = [] if params.entity or params.site else await _children(desk, scope, sites, params.client)
     await _fill(desk, scope, [*figures, *below])
+    below = [row for row in below if row["level"] != REST or any(row[_counted(figure)] for figure in _BELOW)]
     if params.site and not params.entity:
         below = await _entities(desk, scope, params.site)
     return [
@@ -160,7 +163,7 @@ _WITHOUT_ENTITY = frozenset({"incidents", "workorders", "tasks"})
 
 def _figure(figure: Figure, place: str, now: datetime, hours: float) -> dict[str, Any]:
     """The row of a figure, with queries in the places of its numbers."""
-    q = " and ".join(part for part in (figure.q, place) if part)
+    q = _both(figure.q, place)
     since = now - timedelta(hours=hours) if figure.windowed else None
     known = not ("entity=" in place and figure.kind in _WITHOUT_ENTITY)
     asked = partial(Query, kind=figure.kind, q=q, active=figure.active)
@@ -181,15 +184,40 @@ async def _children(desk: Desk, scope: Scope, sites: Mapping[str, Sequence[Any]]
     if client:
         return [_child("site", site, f"site={quoted(site.id)}") for site in sites[client][:CHILDREN]]
     clients = await desk.rows(scope, kind="clients", limit=CHILDREN)
-    return [_child("client", found, _within(sites[found.id])) for found in clients if found.id in sites]
+    shown = [found for found in clients if found.id in sites]
+    return [*(_child("client", found, _within(sites[found.id])) for found in shown), *_rest(sites, shown)]
 
 
 def _child(level: str, of: Any, place: str) -> dict[str, Any]:
-    row: dict[str, Any] = {"level": level, "id": of.id, "name": of.name, "verified": of.verified, "q": place}
-    for figure in _BELOW:
-        q = f"{figure.q} and {place}" if figure.q else place
-        row[f"{figure.kind} {figure.name}"] = Query(kind=figure.kind, q=q, active=figure.active)
-    return row
+    return {"level": level, "id": of.id, "name": of.name, "verified": of.verified, "q": place, **_counts(place)}
+
+
+def _counts(place: str) -> dict[str, Query]:
+    return {
+        _counted(figure): Query(kind=figure.kind, q=_both(figure.q, place), active=figure.active) for figure in _BELOW
+    }
+
+
+def _counted(figure: Figure) -> str:
+    """What a row below calls the count."""
+    return f"{figure.kind} {figure.name}"
+
+
+def _both(*conditions: str) -> str:
+    return " and ".join(part for part in conditions if part)
+
+
+def _rest(sites: Mapping[str, Sequence[Any]], shown: Sequence[Any]) -> list[dict[str, Any]]:
+    """What the clients' rows leave out, so that they come to the figure of all: what stands at no site, at one that is
+    unknown or has no client, and at sites beyond those that are counted. Its `q` asks for the incidents."""
+    if not shown:
+        return []
+    counted = [site for client in shown for site in sites[client.id][:SITES]]
+    place = f"not site in ({', '.join(quoted(site.id) for site in counted)})"
+    whole = len(counted) == sum(len(found) for client, found in sites.items() if client)
+    name = "no client" if whole else "all others"
+    q = _both(FIGURES[0].q, place)
+    return [{"level": REST, "id": "", "name": name, "verified": True, "kind": "incidents", "q": q, **_counts(place)}]
 
 
 async def _entities(desk: Desk, scope: Scope, site: str) -> list[dict[str, Any]]:

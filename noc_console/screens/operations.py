@@ -295,7 +295,7 @@ class OperationsScreen(TicketActs, FindingActs, FrameScreen):
         if event.table is self._figure_table:
             self._open_figure(self._figures[event.key])
         elif event.table is self._below_table:
-            self.app.push_screen(OperationsScreen(self.spec, self._place.down(self._below[event.key])))
+            self._go_down(self._below[event.key])
         else:
             record = (self._tickets if event.table is self._ticket_table else self._findings).get(event.key)
             if record is not None:
@@ -313,8 +313,18 @@ class OperationsScreen(TicketActs, FindingActs, FrameScreen):
             limit=PAGE,
             total=True,
         )
-        title = safe_text(" > ".join((*self._place.names, figure["module"], figure["name"])))
-        self.app.push_screen(RecordsScreen(self.spec, title, query))
+        self._open_rows(query, figure["module"], figure["name"])
+
+    def _go_down(self, row: Mapping[str, Any]) -> None:
+        """To the place that the row stands for; what is at no place has its incidents alone."""
+        if row["level"] == "rest":
+            query = Query(kind=row["kind"], q=row["q"], limit=PAGE, total=True)
+            self._open_rows(query, row["name"], "open incidents")
+        else:
+            self.app.push_screen(OperationsScreen(self.spec, self._place.down(row)))
+
+    def _open_rows(self, query: Query, *title: str) -> None:
+        self.app.push_screen(RecordsScreen(self.spec, safe_text(" > ".join((*self._place.names, *title))), query))
 
     async def _tell(self, record: Any) -> None:
         await self.show(FactsDialog(safe_text(record.id), facts(record, self.desk.clock.now())))

@@ -144,6 +144,8 @@ def _observed(params: dict[str, Any]) -> dict[str, Any]:
     ]
     counts = {"incidents open incidents": 5, "devices offline": 2, "tickets open": 1}
     below: list[dict[str, Any]] = [{"level": "client", "id": "c1", "name": "Quayside", "q": "", **counts}]
+    nowhere = {"incidents open incidents": 4, "devices offline": 0, "tickets open": 0}
+    below.append({"level": "rest", "id": "", "name": "no client", "kind": "incidents", "q": "not site=s1", **nowhere})
     if "site" in params:
         below = [{"level": "device", "id": "d1", "name": "Panel 1", "state": "offline", "last_seen": at}]
     elif "client" in params:

@@ -89,6 +89,16 @@ async def test_down_to_an_entity_and_up_again(opened: Opened) -> None:
         assert "Quayside > Harbour" in desk.screen and "Panel 1" in desk.screen and "offline" in desk.line("Panel 1")
 
 
+async def test_what_is_of_no_client_opens_its_incidents(opened: Opened) -> None:
+    client = OperationsClient()
+    async with opened(client=client, size=(120, 36)) as desk:
+        await show(desk, "tab", "j", "enter")
+        assert "no client > open incidents" in desk.screen and "query  incidents  not site=s1" in desk.screen
+        await desk.press("escape")
+        await desk.settled()
+        assert "Quayside" in desk.screen
+
+
 async def test_tickets_show_their_clocks_the_next_to_end_first(opened: Opened) -> None:
     async with opened(client=OperationsClient(), size=(120, 36)) as desk:
         await show(desk, "T")
