@@ -58,7 +58,7 @@ async def test_incidents_behind_a_number_show_rank_and_severity_and_can_be_acted
         assert (client.commands[-1].verb, client.commands[-1].targets) == ("ack", ("incident:4411",))
         await desk.press("slash", *"Depot", "enter")
         await desk.settled()
-        assert client.queries[-1].kind == "incidents" and client.queries[-1].q == "(state=open) and (Depot)"
+        assert [query.q for query in client.queries if query.kind == "incidents"][-1] == "(state=open) and (Depot)"
 
 
 @pytest.mark.parametrize(("key", "shown"), [("T", "SLA"), ("A", "VERDICT"), ("M", "MODULE")])
