@@ -24,6 +24,7 @@ from engine.board import CommittedBoard
 from engine.book import Batch, Book, Draft
 from engine.bus import Bus, guard
 from engine.client import CommandResult, Refused
+from engine.domain import ahead
 from engine.domain.room import FIELD as NO_ROOM
 from engine.inbox import Inbox, Waiting
 from engine.ports import Clock, Envelope, EnvelopeKind, Overloaded, Receipt
@@ -232,7 +233,10 @@ class Worker:
         batch = Batch(self.book)
         answers = []
         began = self._clock.monotonic()
-        for waiting in taken:
+        covered = 0 if any(waiting.envelope.kind is EnvelopeKind.EVENTS for waiting in taken) else len(taken)
+        for number, waiting in enumerate(taken):
+            if number == covered:
+                covered += self._look_ahead(batch, taken[number:])
             answer = None
             for piece in self._pieces(waiting.envelope):
                 answer = self._one(batch, piece)
@@ -242,7 +246,23 @@ class Worker:
             answers.append(answer)
             if not whole and not waiting.more and self._inbox.command_waits and _is_of_storm(waiting):
                 break
+        ahead.finish(self.book)
         return batch, answers
+
+    def _look_ahead(self, batch: Batch, taken: Sequence[Waiting]) -> int:
+        """Have samples of the next envelopes judged together → how many envelopes were looked at."""
+        ahead.finish(self.book)
+        first = taken[0].envelope
+        assert first.at is not None
+        draft = Draft(self.book, self.rules, first.tenant, first.at)
+        try:
+            covered = ahead.look(draft, (waiting.envelope for waiting in taken))
+        except Exception as error:  # noqa: BLE001 - supervision boundary: what is bad costs itself, in its turn
+            draft.drop()
+            log.warning("look_ahead_failed", error=f"{type(error).__name__}: {error}")
+            return len(taken)
+        batch.absorb(draft)
+        return covered
 
     def _pieces(self, envelope: Envelope) -> Sequence[Envelope]:
         """A large delivery cut up, so that others get the loop between its rows; all of it is in one transaction.

@@ -16,7 +16,9 @@ from data.records import TenantId
 from engine.book import Draft
 from engine.detectors.thresholds import DEFAULT_Z, bounded
 
-_TABLE = "domain.detector"
+TABLE = "domain.detector"
+#: In the detector's table: the `engine.domain.ahead.Ahead` whose verdicts are given out, if there is one.
+AHEAD = "ahead"
 _NUMBERS = "domain.series_numbers"
 _THRESHOLDS = "domain.series_thresholds"
 #: Series that the detector holds, at 16 KiB each; the simple judge of what is usual takes the others.
@@ -88,38 +90,78 @@ def numbers_of(draft: Draft) -> dict[Any, int]:
 
 def step(draft: Draft, samples: Sequence[Sample]) -> list[Judged]:
     """Judge a tick and learn it. If the draft is dropped nothing was learned."""
+    ahead = parts_of(draft).get(AHEAD)
+    found: list[Judged] = judge(draft, samples) if ahead is None else ahead.step(draft, samples)
+    return found
+
+
+def judge(draft: Draft, samples: Sequence[Sample]) -> list[Judged]:
+    """`step` of what was not judged ahead."""
     detector = detector_of(draft)
-    series = [sample.number for sample in samples]
-    at = [sample.at for sample in samples]
-    note(draft, detector.remember(series, at))
+    note(draft, remembered(detector, samples))
     _tune(draft, detector, samples)
-    found = detector.step([sample.value for sample in samples], at, series)
-    return [
-        Judged(
-            alarm=bool(alarm),
-            lasts=bool(lasts),
-            kind=KINDS[int(kind)],
-            score=round(float(score), 2),
-            ready=bool(warm),
-            threshold=float(threshold),
-            resumed=int(resumed),
+    return judged(detector, samples)
+
+
+def remembered(detector: Any, samples: Sequence[Sample]) -> Callable[[], None]:
+    """→ a function that takes back what the detector learns from these samples."""
+    found: Callable[[], None] = detector.remember(
+        [sample.number for sample in samples], [sample.at for sample in samples]
+    )
+    return found
+
+
+def judged(detector: Any, samples: Sequence[Sample]) -> list[Judged]:
+    """Judge and learn samples, each series in their order, in as few ticks as that takes."""
+    if len(samples) == 1:
+        return _tick(detector, samples)
+    verdicts = [UNKNOWN] * len(samples)
+    for places in _rounds(samples):
+        for place, verdict in zip(places, _tick(detector, [samples[place] for place in places]), strict=True):
+            verdicts[place] = verdict
+    return verdicts
+
+
+def _rounds(samples: Sequence[Sample]) -> list[list[int]]:
+    """Places of samples by series, the k-th sample of each series in the k-th round."""
+    rounds: list[list[int]] = []
+    turns: dict[int, int] = {}
+    for place in sorted(range(len(samples)), key=lambda place: samples[place].number):
+        number = samples[place].number
+        turn = turns[number] = turns.get(number, -1) + 1
+        if turn == len(rounds):
+            rounds.append([])
+        rounds[turn].append(place)
+    return rounds
+
+
+def _tick(detector: Any, samples: Sequence[Sample]) -> list[Judged]:
+    """A round of increasing numbers. What the detector knows of a series is asked before its next sample."""
+    series = [sample.number for sample in samples]
+    found = detector.step([sample.value for sample in samples], [sample.at for sample in samples], series)
+    return list(
+        map(
+            _verdict,
+            found.alarm.tolist(),
+            detector.lasting(found).tolist(),
+            found.kind.tolist(),
+            found.score.tolist(),
+            detector.ready(series).tolist(),
+            found.threshold.tolist(),
+            detector.resumed(series).tolist(),
         )
-        for alarm, lasts, kind, score, warm, threshold, resumed in zip(
-            found.alarm,
-            detector.lasting(found),
-            found.kind,
-            found.score,
-            detector.ready(series),
-            found.threshold,
-            detector.resumed(series),
-            strict=True,
-        )
-    ]
+    )
+
+
+def _verdict(  # noqa: PLR0917 - a row of the detector's columns
+    alarm: bool, lasts: bool, kind: int, score: float, ready: bool, threshold: float, resumed: int
+) -> Judged:
+    return Judged(alarm, lasts, KINDS[kind], round(score, 2), ready, threshold, resumed)
 
 
 def note(draft: Draft, put_back: Callable[[], None]) -> None:
     """Have `put_back` run if the draft is dropped, newest first."""
-    journal: Journal = _parts(draft)["journal"]
+    journal: Journal = parts_of(draft)["journal"]
     draft.set(journal, len(journal), put_back)
     draft.learn(journal.clear)
 
@@ -134,12 +176,18 @@ def _tune(draft: Draft, detector: Any, samples: Sequence[Sample]) -> None:
             detector.set_z(sample.number, z)
 
 
+def is_tuned(draft: Draft, sample: Sample) -> bool:
+    """Whether the detector has the threshold of the sample's series."""
+    return bool(draft.derived(_THRESHOLDS).get(sample.number, DEFAULT_Z) == bounded(sample.z))
+
+
 def detector_of(draft: Draft) -> Any:
-    return _parts(draft)["detector"]
+    return parts_of(draft)["detector"]
 
 
-def _parts(draft: Draft) -> dict[Any, Any]:
-    table = draft.derived(_TABLE)
+def parts_of(draft: Draft) -> dict[Any, Any]:
+    """The detector and what belongs to it."""
+    table = draft.derived(TABLE)
     if "detector" not in table:
         from engine.detectors import create
 

@@ -6,8 +6,9 @@ by `@sample_sink` gets every delivery's samples once, after they were judged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import blake2b
 from math import ceil, isfinite
 from typing import Any
@@ -54,19 +55,25 @@ def take(draft: Draft, events: Sequence[DomainEvent]) -> None:
     """Judge a delivery's samples, then give them on."""
     table = series_of(draft)
     rows = []
-    for event in events:
-        data: SampleData = event.data  # type: ignore[assignment]
-        if data.value is not None and isfinite(data.value):
-            at = min(data.at or event.at, draft.now + timedelta(minutes=5)).timestamp()
-            state = _known(draft, table, data, at)
-            if state is not None:
-                rows.append((state, at, data.value))
+    for data, at, value in measured(events, draft.now):
+        state = _known(draft, table, data, at)
+        if state is not None:
+            rows.append((state, at, value))
     if rows:
         device_scores.take(draft, rows)
         for (state, at, value), verdict in zip(rows, _verdicts(draft, rows), strict=True):
             _judge(draft, table, (draft.tenant, state.id), (at, value), verdict)
     for run in _SINKS.values():
         run(draft, events)
+
+
+def measured(events: Iterable[DomainEvent], now: datetime) -> Iterator[tuple[SampleData, float, float]]:
+    """What is judged of a delivery that came at `now`, with seconds since 1970 and the value."""
+    latest = now + timedelta(minutes=5)
+    for event in events:
+        data: SampleData = event.data  # type: ignore[assignment]
+        if data.value is not None and isfinite(data.value):
+            yield data, min(data.at or event.at, latest).timestamp(), data.value
 
 
 def _verdicts(draft: Draft, rows: Sequence[tuple[SeriesState, float, float]]) -> list[Judged]:
@@ -95,10 +102,13 @@ def _enter(table: dict[Any, Any], kind: str, record: SeriesState) -> None:
 
 def series_id(data: SampleData) -> str:
     """Name and labels as one word."""
-    if not data.labels:
-        return data.name
-    text = msgspec.json.encode(sorted(data.labels.items()))
-    return f"{data.name}#{blake2b(text, digest_size=8).hexdigest()}"
+    return _id_of(data.name, tuple(data.labels.items())) if data.labels else data.name
+
+
+@lru_cache(maxsize=16_384)
+def _id_of(name: str, labels: tuple[tuple[str, str], ...]) -> str:
+    text = msgspec.json.encode(sorted(labels))
+    return f"{name}#{blake2b(text, digest_size=8).hexdigest()}"
 
 
 def _known(draft: Draft, table: dict[Any, Any], data: SampleData, at: float) -> SeriesState | None:
