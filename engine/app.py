@@ -243,6 +243,7 @@ class Engine:
             fraud_model=models.serve(FRAUD),
             priority_model=priority_model(models),
             predictor_models=scoring.serving(models, PREDICTORS),
+            stopwatch=self.clock.monotonic,
             playbooks=open_library(around(settings, self.clock, self._outside)),
         )
 

@@ -141,6 +141,8 @@ class Rules(Struct, frozen=True, kw_only=True):
     #: Whether predictions are made, and name of a predictor → the probability from which they are, where that is given.
     predicting: bool = True
     predict_at: Mapping[str, float] = {}
+    #: Monotonic seconds, by which a slice of a round of predictions ends; None = it ends by what it does alone.
+    stopwatch: Callable[[], float] | None = None
     #: An `engine.playbooks.library.Library`; None = there are no playbooks.
     playbooks: Any = None
     #: Rotas and escalation policies; None = there are none.

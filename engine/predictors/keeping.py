@@ -12,8 +12,6 @@ from zlib import crc32
 from data.nouns.priority import Learned
 from data.records import TenantId
 from engine.book import Draft
-from engine.predictors import waiting
-from engine.predictors.catalogue import PREDICTORS
 from engine.predictors.memory import KEPT, Key, Numbers
 
 EVERY_SECONDS = 60.0
@@ -31,7 +29,6 @@ def ensure(draft: Draft) -> None:
             table = draft.derived(piece.table)
             for key, values in piece.rows:
                 draft.set(table, tuple(key), tuple(values))
-    waiting.take_back(draft, PREDICTORS)
     draft.derived(_RESTORED)
 
 

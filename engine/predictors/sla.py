@@ -48,10 +48,6 @@ FEATURES = (
 SPREAD, UNASSIGNED, REASSIGNED, BUSY = 1.2, 0.5, 0.15, 0.4
 _ASSIGNED: Mapping[str, float] = {"new": 0.0, "assigned": 1.0, "in_progress": 2.0, "on_hold": 1.0}
 _RANK = {"critical": 1.0, "high": 2.0, "medium": 3.0, "low": 4.0, "info": 5.0}
-_OPEN, _USUAL = "predictions.open_tickets", "predictions.usual_open"
-_LEARNS = "sla"
-#: Weight of the newest in the usual number of open tickets of a site.
-_STEP = 0.02
 
 
 # -- the row

@@ -8,6 +8,7 @@ alone every ticket would look quick while the slow ones are under way.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from math import log, nan
 from typing import Any
 
@@ -15,10 +16,11 @@ from data.nouns.world import Ticket
 from data.records import TenantId
 from data.restricted import of_subject
 from engine.book import Draft
-from engine.domain import known, tickets
+from engine.domain import tickets
 from engine.predictors.memory import TICKETS, Effects, faded, levels, put
 
-_OPEN, _USUAL = "predictions.open_tickets", "predictions.usual_open"
+_OPEN, _USUAL, _LEFT = "predictions.open_tickets", "predictions.usual_open", "predictions.tickets_to_enter"
+_LISTED = "listed"
 LEARNS = "sla"
 #: What tickets are told apart by: the first part and the whole of a type and of an assignee are two.
 FACETS = ("priority", "type", "subtype", "team", "assignee", "site", "entity", "source", "title")
@@ -79,8 +81,9 @@ def properties(of: Ticket) -> list[tuple[str, str]]:
 
 def observe(draft: Draft, of: Ticket) -> None:
     """Take note of a ticket as it is: it was opened, was changed, is over, or nothing of that."""
-    table = open_tickets(draft)
-    key = (of.tenant, of.id)
+    table, left, key = draft.derived(_OPEN), _left(draft), (of.tenant, of.id)
+    if key in left:
+        _enter(draft, left, key)
     is_over, before = of.state in tickets.OVER, table.get(key)
     if is_over and before is not None:
         draft.discard(table, key)
@@ -95,17 +98,46 @@ def observe(draft: Draft, of: Ticket) -> None:
 
 def open_tickets(draft: Draft) -> dict[Any, Any]:
     """(tenant, ticket) → (its facets, hour of its opening), and (tenant, None, facet) → (how many are open, the sum of
-    the hours of their opening)."""
-    return known.index(draft, _OPEN, ("tickets",), _enter)
+    the hours of their opening). What `prepare` has not entered by now is entered at once."""
+    if draft.book.derived.get(_LEFT) != _ALL_ENTERED:
+        prepare(draft, len(_left(draft)))
+    return draft.derived(_OPEN)
 
 
-def _enter(table: dict[Any, Any], kind: str, record: Ticket) -> None:
-    if record.state not in tickets.OVER:
-        table[record.tenant, record.id] = places, opened = _entry(record)
-        for place in places:
-            key = (record.tenant, None, place)
-            number, hours = table.get(key, (0, 0.0))
-            table[key] = (number + 1, hours + opened)
+def prepare(draft: Draft, most: int) -> int:
+    """Enter up to so many of the tickets that were there at the start → how many were. Rounds do so before they score:
+    a start with thousands of tickets must not hold the line."""
+    left = _left(draft)
+    keys = [key for key in islice(left, most + 1) if key != _LISTED][:most]
+    for key in keys:
+        _enter(draft, left, key)
+    return len(keys)
+
+
+def _left(draft: Draft) -> dict[Any, Any]:
+    """The tickets that were there when it was first asked for, without those that have been entered."""
+    left = draft.derived(_LEFT)
+    if _LISTED not in left:
+        draft.set(left, _LISTED, True)
+        for key in draft.book.nouns["tickets"]:
+            draft.set(left, key, True)
+    return left
+
+
+#: What is left then.
+_ALL_ENTERED = {_LISTED: True}
+
+
+def _enter(draft: Draft, left: dict[Any, Any], key: tuple[TenantId, str]) -> None:
+    """A ticket that was open before the start: it counts as open, not as one that has come."""
+    draft.discard(left, key)
+    of: Ticket | None = draft.book.nouns["tickets"].get(key)
+    if of is None or of.state in tickets.OVER:
+        return
+    table = draft.derived(_OPEN)
+    entry = _entry(of)
+    draft.set(table, key, entry)
+    _count(draft, table, of.tenant, entry, 1)
 
 
 def _entry(of: Ticket) -> tuple[tuple[Place, ...], float]:
@@ -115,17 +147,22 @@ def _entry(of: Ticket) -> tuple[tuple[Place, ...], float]:
 def _move(draft: Draft, table: dict[Any, Any], tenant: str, old: Any, new: Any) -> None:
     """From the facets of one entry to those of another; None = not open."""
     for entry, step in ((old, -1), (new, 1)):
-        for place in entry[0] if entry is not None else ():
-            key = (tenant, None, place)
-            number, hours = table.get(key, (0, 0.0))
-            if number + step <= 0:
-                draft.discard(table, key)
-            else:
-                draft.set(table, key, (number + step, hours + step * entry[1]))
+        if entry is not None:
+            _count(draft, table, tenant, entry, step)
     before = set(old[0]) if old is not None else set()
     for place in new[0] if new is not None else ():
         if place[0] in OPEN_AT and place not in before:
             _usual(draft, tenant, place, float(table[tenant, None, place][0]))
+
+
+def _count(draft: Draft, table: dict[Any, Any], tenant: str, entry: Any, step: int) -> None:
+    for place in entry[0]:
+        key = (tenant, None, place)
+        number, hours = table.get(key, (0, 0.0))
+        if number + step <= 0:
+            draft.discard(table, key)
+        else:
+            draft.set(table, key, (number + step, hours + step * entry[1]))
 
 
 def _usual(draft: Draft, tenant: str, place: Place, number: float) -> None:

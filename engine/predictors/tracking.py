@@ -371,14 +371,31 @@ def _conclude(
     )
 
 
+def running(draft: Draft) -> list[Key]:
+    """All scores and predictions whose outcome is not known."""
+    found = dict.fromkeys(pending(draft))
+    found.update(dict.fromkeys(key for key in open_predictions(draft) if len(key) == _KEY_PARTS))
+    return list(found)
+
+
+#: A key names a tenant, a model and an entity; what is counted has no entity.
+_KEY_PARTS = 3
+
+
+def has_ended(draft: Draft, key: Key) -> bool:
+    """Whether the horizon of its score or of its prediction has ended, and late news of it has come."""
+    before = draft.now - LATE
+    score = pending(draft).get(key)
+    if score is not None and score.due <= before:
+        return True
+    id = open_predictions(draft).get(key)
+    prediction: Prediction | None = draft.book.nouns["predictions"].get((key[0], id)) if id else None
+    return prediction is not None and prediction.due_at <= before
+
+
 def ended(draft: Draft) -> list[Key]:
     """Scores and predictions whose horizon has ended."""
-    before = draft.now - LATE
-    found = dict.fromkeys(key for key, waiting in pending(draft).items() if waiting.due <= before)
-    for prediction in draft.book.nouns["predictions"].values():
-        if prediction.due_at <= before:
-            found[prediction.tenant, prediction.model, prediction.entity] = None
-    return list(found)
+    return [key for key in running(draft) if has_ended(draft, key)]
 
 
 def thin(draft: Draft, horizons: Mapping[Foretold, float]) -> None:

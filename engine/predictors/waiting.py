@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, NamedTuple
 
 from data.nouns.predictions import Basis, Foretold, WaitingScore, WaitingScores
@@ -19,12 +20,14 @@ from engine.predictors.predictor import Predictor, Row
 
 #: A horizon that ended so long before a start has no outcome: nobody listened.
 UNHEARD = timedelta(minutes=10)
-_TABLE, _HOMES, _MEMBERS, _TOUCHED = (
+_TABLE, _HOMES, _MEMBERS, _TOUCHED, _STORED = (
     "predictions.pending",
     "predictions.pending_homes",
     "predictions.pending_members",
     "predictions.pending_touched",
+    "predictions.pending_stored",
 )
+_RECORDS, _HEARD_FROM = "records", "heard_from"
 
 Key = tuple[TenantId, Foretold, str]
 #: (tenant, id) of a record.
@@ -92,6 +95,11 @@ def keep_nothing(draft: Draft) -> None:
     _taken(draft)
 
 
+def touched(draft: Draft) -> int:
+    """How many records, about, are to be written again."""
+    return len(draft.derived(_TOUCHED))
+
+
 def _taken(draft: Draft) -> dict[Place, list[Key]]:
     """The records that were touched, each with what is new in it; they are not touched any longer."""
     found: dict[Place, list[Key]] = {}
@@ -131,22 +139,47 @@ def _row(key: Key, of: Pending) -> WaitingScore:
 # -- over a restart
 
 
-def take_back(draft: Draft, predictors: Mapping[Foretold, Predictor]) -> None:
-    """The table as it was. Scores of other features, and those that ended while nobody listened, have no outcome."""
-    table, homes, members = pending(draft), draft.derived(_HOMES), draft.derived(_MEMBERS)
-    heard_from = draft.now - UNHEARD
-    records: list[WaitingScores] = draft.all_nouns("waiting_scores")
-    for record in records:
-        place = (record.tenant, record.id)
-        is_known = record.columns == columns_id(predictors[record.model].features)
-        kept = [row for row in record.rows if is_known and row.due > heard_from]
-        keys = [(record.tenant, record.model, row.entity) for row in kept]
-        for key, row in zip(keys, kept, strict=True):
-            draft.set(table, key, _entry(record.tenant, row))
-            draft.set(homes, key, (place, row))
-        draft.set(members, place, tuple(keys))
-        if len(kept) < len(record.rows):
-            _touch(draft, place)
+def take_back(draft: Draft, predictors: Mapping[Foretold, Predictor], most: int) -> int:
+    """Go on with making the table what it was, by up to so many scores or the record that has more → how many were.
+
+    Before all are back nothing may be scored. Scores of other features, and those that ended while nobody listened,
+    have no outcome.
+    """
+    stored = _stored(draft)
+    taken = 0
+    for place in list(islice(stored[_RECORDS], most)):
+        if taken >= most:
+            break
+        draft.discard(stored[_RECORDS], place)
+        record: WaitingScores | None = draft.book.nouns["waiting_scores"].get(place)
+        if record is not None:
+            _take_back(draft, record, predictors, stored[_HEARD_FROM])
+            taken += max(1, len(record.rows))
+    return taken
+
+
+def _stored(draft: Draft) -> dict[Any, Any]:
+    """The records that were there at the start and are not taken back yet, and since when somebody listens."""
+    stored = draft.derived(_STORED)
+    if _RECORDS not in stored:
+        draft.set(stored, _RECORDS, dict.fromkeys(draft.book.nouns["waiting_scores"]))
+        draft.set(stored, _HEARD_FROM, draft.now - UNHEARD)
+    return stored
+
+
+def _take_back(
+    draft: Draft, record: WaitingScores, predictors: Mapping[Foretold, Predictor], heard_from: datetime
+) -> None:
+    table, homes, place = pending(draft), draft.derived(_HOMES), (record.tenant, record.id)
+    is_known = record.columns == columns_id(predictors[record.model].features)
+    kept = [row for row in record.rows if is_known and row.due > heard_from]
+    keys = [(record.tenant, record.model, row.entity) for row in kept]
+    for key, row in zip(keys, kept, strict=True):
+        draft.set(table, key, _entry(record.tenant, row))
+        draft.set(homes, key, (place, row))
+    draft.set(draft.derived(_MEMBERS), place, tuple(keys))
+    if len(kept) < len(record.rows):
+        _touch(draft, place)
 
 
 def _entry(tenant: TenantId, row: WaitingScore) -> Pending:

@@ -9,7 +9,7 @@ from data.nouns.world import Device, Ticket
 from data.records import DEFAULT_TENANT
 from engine.book import Draft
 from engine.domain.predictions import keep_remembered
-from engine.predictors import rounds, tracking
+from engine.predictors import rounds, ticket_memory, tracking
 from engine.predictors.examples import packed
 from engine.predictors.memory import DEVICES, EFFECTS, RATES
 from engine.rules import Rules
@@ -40,11 +40,31 @@ def tick(world: World) -> Draft:
     return draft
 
 
+def ready(number: int, rules: Rules | None = None) -> World:
+    """A crowded world in which the first slice has scored."""
+    world = crowded(number)
+    world.rules = rules or world.rules
+    while not waiting(world):
+        tick(world)
+    return world
+
+
+class Watch:
+    """A stopwatch that shows so many seconds more each time it is looked at."""
+
+    def __init__(self, step: float) -> None:
+        self._seconds, self._step = 0.0, step
+
+    def __call__(self) -> float:
+        self._seconds += self._step
+        return self._seconds
+
+
 def test_a_tick_scores_a_bounded_number_and_a_round_reaches_all() -> None:
     world, most, before = crowded(500), 0, 0
     for _ in range(40):
         tick(world)
-        scored = len(world.book.derived["predictions.pending"])
+        scored = len(waiting(world))
         most, before = max(most, scored - before), scored
     assert most <= rounds.BUDGET // rounds.SCORE + 1
     assert {key[1] for key in world.book.derived["predictions.pending"]} == {"sla", "device"}
@@ -54,8 +74,7 @@ def test_a_tick_scores_a_bounded_number_and_a_round_reaches_all() -> None:
 def test_a_clock_that_runs_fast_sees_more_on_each_tick() -> None:
     seen = {}
     for seconds in (1.0, 60.0):
-        world = crowded(500)
-        tick(world)
+        world = ready(500)
         before = len(waiting(world))
         world.later(seconds - 1.0)
         tick(world)
@@ -63,9 +82,49 @@ def test_a_clock_that_runs_fast_sees_more_on_each_tick() -> None:
     assert 0 < seen[60.0] <= rounds.CATCH_UP * (seen[1.0] + 1) and seen[60.0] > 3 * seen[1.0]
 
 
-def test_a_draft_that_is_dropped_leaves_the_round_where_it_was() -> None:
-    world = crowded(200)
+def test_a_slice_ends_when_its_time_is_up_and_the_next_tick_goes_on() -> None:
+    scored = {}
+    for step in (0.0, rounds.SLICE_S / 10.0, 10.0 * rounds.SLICE_S):
+        world = ready(100, Rules(stopwatch=Watch(step)))
+        before = len(waiting(world))
+        tick(world)
+        scored[step] = len(waiting(world)) - before
+        for _ in range(400):
+            tick(world)
+        assert len(waiting(world)) == 200, "however short a slice is, a round reaches all"
+    most, some, least = scored.values()
+    assert most > 30 > some > 1 == least
+
+
+def test_after_a_start_nothing_is_scored_before_all_that_was_known_is_taken_back() -> None:
+    world = crowded(600)
     tick(world)
+    assert not waiting(world) and len(ticket_memory._left(draft_of(world))) > 200
+    for _ in range(4):
+        tick(world)
+    assert ticket_memory.busy(draft_of(world), DEFAULT_TENANT, {"site": "Depot"})["site"] == 600.0
+    assert waiting(world)
+
+
+def test_a_ticket_that_changes_while_tickets_are_taken_back_counts_once() -> None:
+    world = crowded(600)
+    tick(world)
+    left = ticket_memory._left(draft_of(world))
+    first, second = [key for key in left if key in world.book.nouns["tickets"]][-2:]
+    world.say("ticket", None, id=first[1], site="Roof")
+    world.say("ticket", None, id=second[1], state="RESOLVED")
+    for _ in range(10):
+        tick(world)
+    for site, number in (("Depot", 598.0), ("Roof", 1.0)):
+        assert ticket_memory.busy(draft_of(world), DEFAULT_TENANT, {"site": site})["site"] == number
+
+
+def draft_of(world: World) -> Draft:
+    return Draft(world.book, world.rules, DEFAULT_TENANT, world.now)
+
+
+def test_a_draft_that_is_dropped_leaves_the_round_where_it_was() -> None:
+    world = ready(200)
     table = world.book.derived["predictions.round"]
     at, part, waiting = table["at"], table["part"], len(world.book.derived["predictions.pending"])
     tick(world).drop()
