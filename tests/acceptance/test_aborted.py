@@ -17,6 +17,7 @@ from engine.settings import ListenSettings, Settings
 from tests.fakes.bodies import prometheus_alert
 from tests.fakes.raw_http import request
 from tests.fakes.service import FakeService, FakeTokens
+from tests.fakes.waiting import PATIENCE
 
 uvloop = pytest.importorskip("uvloop")
 PIPELINED = 20
@@ -34,7 +35,7 @@ async def _abort(path: str) -> int:
     sender.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     await loop.sock_sendall(sender, request(server.url, path, json.dumps([prometheus_alert()]).encode()) * PIPELINED)
     connections = server._uvicorn.server_state.connections
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await service.entered.acquire()
         sender.close()
         while connections:

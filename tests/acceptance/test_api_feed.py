@@ -22,6 +22,7 @@ from engine.api.server import HttpServer, serve
 from engine.api.wire import Problem
 from engine.settings import ListenSettings, Settings
 from tests.fakes.service import START, FakeService, FakeTokens, change
+from tests.fakes.waiting import PATIENCE
 
 Open = Callable[..., Awaitable[ClientConnection]]
 
@@ -65,14 +66,14 @@ async def site() -> AsyncIterator[Site]:
 
 
 async def hear(connection: ClientConnection) -> dict[str, Any]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         found: dict[str, Any] = json.loads(await connection.recv())
         return found
 
 
 async def end_of(connection: ClientConnection) -> int:
     """The closing code, once everything before it was read."""
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(PATIENCE):
         try:
             while True:
                 await connection.recv()
@@ -230,11 +231,11 @@ async def test_a_watcher_that_reads_nothing_is_dropped_and_costs_the_others_noth
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
     )
     server = site.servers[-1]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await site.service.joined.acquire()
         await site.service.joined.acquire()
     big = replace(change(), reason="x" * 200_000)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while server.app.feed.watchers > 1:
             site.service.publish(big)
             assert (await hear(quick))["type"] == "changes"
@@ -246,7 +247,7 @@ async def test_a_watcher_that_reads_nothing_is_dropped_and_costs_the_others_noth
 async def test_stopping_ends_the_feeds(site: Site) -> None:
     watcher = await site.watch()
     await hear(watcher)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PATIENCE):
         await site.servers[-1].stop(1.0)
         assert await end_of(watcher) in (1006, 1012, 1013)
 

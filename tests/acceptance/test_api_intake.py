@@ -22,6 +22,7 @@ from engine.secret import Secret
 from engine.settings import LimitSettings, ListenSettings, Settings, SourceSettings
 from tests.fakes.bodies import KEY, prometheus_alert, webhook_v4
 from tests.fakes.service import START, FakeService, FakeTokens
+from tests.fakes.waiting import PATIENCE
 
 JSON = {"content-type": "application/json"}
 Open = Callable[..., Awaitable[httpx.AsyncClient]]
@@ -58,7 +59,7 @@ async def test_prometheus_gets_an_empty_200_after_the_commit(open_: Open, servic
     client = await open_()
     service.hold = asyncio.Event()
     request = asyncio.ensure_future(post(client, [prometheus_alert()]))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await service.entered.acquire()
     assert not request.done() and not service.taken
     service.hold.set()

@@ -21,6 +21,7 @@ from engine.remote import RemoteClient
 from engine.settings import ListenSettings, Settings
 from tests.fakes import world
 from tests.fakes.service import START, FakeService, FakeTokens, change
+from tests.fakes.waiting import PATIENCE
 
 
 class Site:
@@ -182,7 +183,7 @@ async def test_a_view_gets_there(site: Site) -> None:
     client = site.client("noc:view")
     watch = client.watch(View(kinds=("alert_created",), sites=("a, b", "c")), 0)
     waiting = asyncio.ensure_future(_next(watch))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await site.service.joined.acquire()
     site.service.publish(change(site="a"), change("alert_updated", site="c"), change(site="a, b"))
     assert [item.site for item in await waiting if isinstance(item, Change)] == ["a, b"]
@@ -208,7 +209,7 @@ async def test_a_cursor_that_is_too_old_and_a_token_that_is_revoked(site: Site) 
 
 
 async def _next(watch: AsyncIterator[Sequence[Change] | Resync]) -> Sequence[Change] | Resync:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         return await anext(watch)
 
 

@@ -103,7 +103,7 @@ def test_card_of_a_dead_engine_whose_number_lives_again_is_not_believed(console,
     (data / CARD).write_text(f'{{"url": "http://127.0.0.1:9", "pid": {os.getpid()}, "version": "0"}}')
     opened = console(data)
     opened.until("no alert has come in")
-    until(lambda: f'"pid":{opened.pid}' in (data / CARD).read_text(), 10.0)
+    until(lambda: f'"pid":{opened.pid}' in (data / CARD).read_text())
 
 
 def test_a_console_that_starts_is_not_called_down(console, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -15,6 +16,12 @@ from tests.fakes.client import FakeClient
 from tests.fakes.still_clock import StillClock
 
 Opened = Callable[..., AbstractAsyncContextManager["Desktop"]]
+
+
+#: How often a screen is looked at until nothing on it moves any more.
+FEWEST_PAUSES, MOST_PAUSES = 3, 50
+#: Rounds of the event loop; the longest way from a key to the screen has some dozens.
+LOOP_TURNS = 100
 
 
 class Desktop:
@@ -57,9 +64,19 @@ class Desktop:
             await self.press(key)
 
     async def settled(self) -> None:
-        """What was asked of the engine has been answered and drawn."""
-        for _ in range(3):
+        """What was asked of the engine has been answered and drawn: nothing moves any more."""
+        before = ""
+        for number in range(MOST_PAUSES):
+            await self._turns()
+            if number >= FEWEST_PAUSES and self.screen == before:
+                return
+            before = self.screen
             await self.pilot.pause()
+
+    async def _turns(self) -> None:
+        """Let the loop go round: a pause looks at the clock, and a busy machine may do little in its time."""
+        for _ in range(LOOP_TURNS):
+            await asyncio.sleep(0)
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.terminal import Opener
+from tests.fakes.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
-ENDS_WITHIN = 2.0
 
 
 @pytest.mark.parametrize("ignored", [False, True])
@@ -27,5 +27,5 @@ def test_console_ends_when_its_terminal_does(
     terminal.send(keys)
     terminal.until(lambda: shown in " ".join(terminal.text.split()))
     terminal.hang_up()
-    assert terminal.ended(ENDS_WITHIN + 3) == 128 + signal.SIGHUP
+    assert terminal.ended(PATIENCE) == 128 + signal.SIGHUP
     assert json.loads((tmp_path / "session.json").read_text())["view"] == "incidents"

@@ -21,6 +21,7 @@ from engine.ports import Envelope, EnvelopeKind
 from engine.settings import Settings, StoreSettings
 from noc_console.app import ConsoleApp
 from noc_console.desk import Options
+from tests.fakes.waiting import PATIENCE
 
 SCOPE = Scope(tenant=DEFAULT_TENANT, actor="ana", capabilities=CAPABILITIES)
 
@@ -38,7 +39,7 @@ class Post:
 
     async def until(self, *words: str) -> None:
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while not all(word in self.screen for word in words):
                     await self.pilot.pause(0.02)
         except TimeoutError:
@@ -50,7 +51,7 @@ class Post:
     async def confirm(self) -> None:
         """Press y as often as it takes: a key that comes too soon after another is passed over."""
         depth = len(self.app.screen_stack)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while len(self.app.screen_stack) >= depth:
                 await self.pilot.pause(0.35)
                 await self.press("y")

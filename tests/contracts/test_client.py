@@ -18,6 +18,7 @@ from engine.clock import SystemClock
 from engine.ports import Envelope, EnvelopeKind
 from engine.remote import RemoteClient
 from engine.settings import Settings
+from tests.fakes.waiting import PATIENCE
 
 SCOPE = Scope(tenant=DEFAULT_TENANT, actor="local", capabilities=CAPABILITIES)
 
@@ -150,7 +151,7 @@ async def test_watching_goes_on_from_a_cursor_without_a_gap(engine: Engine, clie
     while not seen:
         await asyncio.sleep(0)
     await fire(engine, "Third", "Clinic")
-    await asyncio.wait_for(reading, 10)
+    await asyncio.wait_for(reading, PATIENCE)
     assert [change.seq for change in seen] == list(range(start + 1, start + 5))
     created = [change for change in seen if change.kind == "alert_created"]
     assert b"Second" in bytes(created[0].record) and b"Third" in bytes(created[1].record)

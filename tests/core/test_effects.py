@@ -20,6 +20,7 @@ from engine.supervise import Supervisor
 from tests.fakes.fault_store import FaultStore
 from tests.fakes.still_clock import StillClock
 from tests.fakes.stored import NOW, ZERO, commit, effect, scope
+from tests.fakes.waiting import PATIENCE
 
 
 class Scripted:
@@ -284,7 +285,7 @@ async def test_it_wakes_at_once_and_finishes_what_is_on_its_way(bench: Bench) ->
     bench.action.script["notify/a"] = slow
     await bench.add("notify/a/1")
     dispatcher.wake()
-    async with asyncio.timeout(10.0):
+    async with asyncio.timeout(PATIENCE):
         await bench.action.began.wait()
         bench.supervisor.spawn("release", _set(slow))
         await dispatcher.finish(5.0)

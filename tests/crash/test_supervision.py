@@ -15,6 +15,7 @@ from engine.app import Engine, build
 from engine.clock import SystemClock
 from engine.settings import ListenSettings, Settings, StoreSettings
 from engine.supervise import RESTARTS
+from tests.fakes.waiting import PATIENCE
 
 ALERT = [{"labels": {"alertname": "A", "host": "h"}}]
 
@@ -55,7 +56,7 @@ async def state(http: httpx.AsyncClient) -> dict[str, Any]:
 
 
 async def wait_for(http: httpx.AsyncClient, wanted: str) -> dict[str, Any]:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         while (health := await state(http))["state"] != wanted:
             await asyncio.sleep(0.02)
     return health
@@ -82,7 +83,7 @@ async def test_a_part_that_crashes_at_once_is_given_up_and_the_rest_goes_on(
 async def test_a_part_that_recovers_is_kept(engine: Engine, http: httpx.AsyncClient) -> None:
     part = Part(2)
     engine._supervisor.start("source shaky", part.run)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await part.works.wait()
     assert part.starts == 3
     assert (await state(http))["state"] == "live"
@@ -100,7 +101,7 @@ async def test_a_loop_that_is_held_shows_in_the_metrics(engine: Engine, http: ht
             await asyncio.sleep(0.05)
 
     engine._supervisor.start("source that blocks", block)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         while stalls((await http.get("/metrics")).text) <= before:
             await asyncio.sleep(0.05)
     assert (await http.post("/api/v2/alerts", json=ALERT)).status_code == 200

@@ -15,10 +15,9 @@ from typing import Any
 
 import httpx
 
-from tests.fakes.waiting import until
+from tests.fakes.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 20.0
 #: Small enough that starting a fresh directory does not write 64 MiB.
 SMALL = {"NOC__STORE__RESERVE_MIB": "1"}
 
@@ -91,7 +90,7 @@ class Headless:
         self.listening()
         return self
 
-    def listening(self, seconds: float = START_SECONDS) -> str:
+    def listening(self, seconds: float = PATIENCE) -> str:
         until(self._listens, seconds, f"an engine that listens: {self.log}")
         return self.url
 
@@ -108,7 +107,7 @@ class Headless:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def http(self, **settings: Any) -> httpx.Client:
-        return httpx.Client(base_url=self.url, trust_env=False, timeout=10.0, **settings)
+        return httpx.Client(base_url=self.url, trust_env=False, timeout=PATIENCE, **settings)
 
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)
@@ -117,9 +116,9 @@ class Headless:
         """kill -9; returns when it is gone."""
         assert self._process is not None
         self._process.kill()
-        assert self._process.wait(10) == -signal.SIGKILL
+        assert self._process.wait(PATIENCE) == -signal.SIGKILL
 
-    def stop(self, seconds: float = 15.0) -> int:
+    def stop(self, seconds: float = PATIENCE) -> int:
         """SIGTERM and the exit code; the second time nothing."""
         process, self._process = self._process, None
         if process is None:
@@ -142,7 +141,7 @@ class Headless:
         return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:"))) / 1024
 
 
-def run(folder: Path, words: Sequence[str], seconds: float = 30.0, **more: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, words: Sequence[str], seconds: float = PATIENCE, **more: str) -> subprocess.CompletedProcess[str]:
     """One `noc-console` command to its end."""
     return subprocess.run(
         command(*words),

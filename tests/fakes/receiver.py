@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from msgspec import json
 
+from tests.fakes.waiting import PATIENCE
+
 
 class Seen(NamedTuple):
     """A request as it came; header names in lower case."""
@@ -47,7 +49,7 @@ class Receiver:
     def authority(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    async def wait_for(self, count: int, seconds: float = 20.0) -> None:
+    async def wait_for(self, count: int, seconds: float = PATIENCE) -> None:
         """Return when `count` requests have come; TimeoutError when they have not in time."""
         async with asyncio.timeout(seconds):
             while len(self.seen) < count:

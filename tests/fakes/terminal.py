@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pyte
 
+from tests.fakes.waiting import PATIENCE
+
 Opener = Callable[..., "Terminal"]
 
 
@@ -95,7 +97,7 @@ class Terminal:
         self._stream.feed(data)
         return bool(data)
 
-    def until(self, found: str | Callable[[], object], seconds: float = 15.0) -> float:
+    def until(self, found: str | Callable[[], object], seconds: float = PATIENCE) -> float:
         """Wait for a text on the screen, or for `found()` to be true → time.monotonic() of that moment."""
         end = time.monotonic() + seconds
         while not (found in self.text if isinstance(found, str) else found()):

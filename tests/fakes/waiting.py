@@ -1,4 +1,8 @@
-"""Waiting for real processes: by looking again until a deadline, never for a fixed time."""
+"""Waiting for real processes: by looking again until a deadline, never for a fixed time.
+
+The deadline says when a test gives up. It is no promise of the product: what the product promises in seconds is proved
+on a clock of the test's own, or measured in `tests/bench/`.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+#: Seconds after which a test gives up: more than a machine takes that is busy with everything else at once.
+PATIENCE = 60.0
 
-def until(look: Callable[[], T], seconds: float, what: str = "", every: float = 0.02) -> T:
+
+def until(look: Callable[[], T], seconds: float = PATIENCE, what: str = "", every: float = 0.02) -> T:
     """The first true answer of `look`. Raises AssertionError with `what` after `seconds`."""
     end = time.monotonic() + seconds
     while True:

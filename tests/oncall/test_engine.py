@@ -20,6 +20,7 @@ from engine.config_check import ConfigError, Surroundings, settings_of
 from engine.ports import Envelope, EnvelopeKind
 from engine.settings import Settings
 from tests.fakes.receiver import Handler, Receiver, plain, receivers
+from tests.fakes.waiting import PATIENCE
 from tests.oncall.world import limited
 
 receive = pytest.fixture(receivers)
@@ -107,7 +108,7 @@ async def ask(engine: Engine, kind: str, **params: Any) -> list[Any]:
 
 async def until(done: Callable[[], bool]) -> None:
     """TimeoutError when it does not come true."""
-    async with asyncio.timeout(20.0):
+    async with asyncio.timeout(PATIENCE):
         while not done():
             await asyncio.sleep(0.02)
 
