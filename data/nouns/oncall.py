@@ -61,7 +61,7 @@ class Escalation(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Page(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One person told of one incident. `ways` as "webhook ops", "email a@b.c"; none = in the console only. In a flood
+    """One person told of one incident. `ways` as "webhook ops", "email"; none = in the console only. In a flood
     it is held and told together with others under the id of the first (`batch`); dropped: it had become needless."""
 
     tenant: TenantId

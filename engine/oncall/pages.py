@@ -51,14 +51,14 @@ def page(
         escalation=escalation.id,
         kind=kind,
         text=text[:_TEXT_CHARS],
-        ways=tuple(f"{way.channel} {way.to}" for way in _ways(oncall, person, channels)),
+        ways=tuple(way.words for way in _ways(oncall, person, channels)),
     )
     if made.ways and _flooded(draft, oncall, person):
         made = replace(made, state="held")
         draft.put_noun(made, ReasonCode.NEW)
     else:
         made = replace(made, sent_at=draft.now)
-        _send(draft, [made])
+        _send(draft, oncall, [made])
     return replace(escalation, pages=number), made
 
 
@@ -86,12 +86,12 @@ def flush(draft: Draft, oncall: OnCall) -> None:
         draft.tenant = tenant
         due = []
         for held in group:
-            if _needed(draft, held):
+            if _needed(draft, held) and _known(oncall, held):
                 due.append(replace(held, state="sent", sent_at=draft.now, batch=group[0].id))
             else:
                 draft.put_noun(replace(held, state="dropped"), ReasonCode.EXPIRED)
         if due:
-            _send(draft, due)
+            _send(draft, oncall, due)
 
 
 def _needed(draft: Draft, held: Page) -> bool:
@@ -101,18 +101,24 @@ def _needed(draft: Draft, held: Page) -> bool:
     return held.kind == "reminder" or escalation.state in ("waiting", "quiet", "exhausted")
 
 
-def _send(draft: Draft, told: Sequence[Page]) -> None:
+def _known(oncall: OnCall, page: Page) -> list[Way]:
+    """The ways of a page that still are ways of its person."""
+    ways = oncall.contacts.get(page.person, ())
+    # What was held by an engine that still kept addresses in pages names them.
+    return [way for way in ways if way.words in page.ways or f"{way.channel} {way.to}" in page.ways]
+
+
+def _send(draft: Draft, oncall: OnCall, told: Sequence[Page]) -> None:
     """One effect per way for these pages of one person, and the pages as sent."""
     first = told[0]
     incidents = [
         incident for one in told[:MOST_TOLD] if (incident := draft.book.incidents.get(one.incident)) is not None
     ]
-    for way in first.ways:
-        channel, _, to = way.partition(" ")
+    for way in _known(oncall, first):
         params = {
             "event": "paged",
-            "webhook": to if channel == "webhook" else "",
-            "email": to if channel == "email" else "",
+            "webhook": way.to if way.channel == "webhook" else "",
+            "email": way.to if way.channel == "email" else "",
             "person": first.person,
             "title": _title(told),
             "text": _text(told),
@@ -120,7 +126,7 @@ def _send(draft: Draft, told: Sequence[Page]) -> None:
             "incidents": [summary(incident) for incident in incidents[1:]],
             "pages": len(told),
         }
-        lane = to if channel == "webhook" else "@"
+        lane = way.to if way.channel == "webhook" else "@"
         draft.effects.append(
             Effect(
                 key=f"{ACTION}/{lane}/{first.batch or first.id}/{first.id}",

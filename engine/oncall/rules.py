@@ -23,6 +23,11 @@ class Way(Struct, frozen=True):
     channel: str
     to: str
 
+    @property
+    def words(self) -> str:
+        """What everybody may read: a webhook by its name, an address is nobody's business but the mail server's."""
+        return f"{self.channel} {self.to}" if self.channel == "webhook" else self.channel
+
 
 class Level(Struct, frozen=True, kw_only=True):
     """One step of a policy. `seconds` until the next; `remind_seconds` 0 = no reminders; no `channels` = all."""

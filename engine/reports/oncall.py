@@ -52,7 +52,7 @@ async def now(desk: Desk, scope: Scope, params: NowParams) -> Sequence[Any]:
         ahead = _ahead(turns(rota, overrides, at, at + AHEAD))
         turn = ahead[0]
         following = next((one.person for one in ahead[1:]), "")
-        ways = [f"{way.channel} {way.to}" for way in desk.oncall().contacts.get(turn.person, ())]
+        ways = [way.words for way in desk.oncall().contacts.get(turn.person, ())]
         found.append(
             {
                 "rota": rota.name,
