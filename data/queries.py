@@ -31,6 +31,7 @@ from data.nouns import NOUNS
 from data.ports import Rows, Select, StoreError
 from data.query_sql import install_functions
 from data.records import Change, Partition, Token
+from data.restricted import effect_for
 from data.rollups import Recent, Series, Stored
 from data.scope import Scope
 from data.selects import RECORDS, InvalidSelect, cursor, page, total
@@ -92,6 +93,8 @@ class SqliteReader:
             noun = NOUNS.get(select.kind)
             if noun is not None and noun.narrowed is not None and scope.sites is not None:
                 items = [noun.narrowed(item, scope.sites) for item in items]
+            if select.kind == "effects":
+                items = [effect_for(scope, item) for item in items]
             return Rows(items=items, next=following, seq=seq, total=count)
 
     async def changes(self, scope: Scope, partition: Partition, after: int, limit: int) -> Sequence[Change] | None:

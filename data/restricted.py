@@ -9,7 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from msgspec.structs import replace
+
 from data.nouns.fraud import FRAUD_VIEW as FRAUD_VIEW
+from data.records import Effect
+from data.scope import Scope
 
 #: Name of an alert → the capability that opens it, its cluster, its incident, and their timeline and changes.
 ALERTS: Mapping[str, str] = {"fraud_suspected": FRAUD_VIEW}
@@ -31,3 +35,9 @@ def of_names(names: Iterable[str]) -> str:
 def of_subject(subject: str) -> str:
     """The same of a subject that its name tells by itself."""
     return FRAUD_VIEW if subject.startswith(_TICKET_SUBJECT) else ""
+
+
+def effect_for(scope: Scope, effect: Effect) -> Effect:
+    """A row of the outbox as the scope may see it: what is sent holds addresses, and incidents of any site."""
+    whole = scope.sites is None and scope.may("noc:manage")
+    return effect if whole else replace(effect, params={})

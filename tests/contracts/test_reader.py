@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from msgspec.structs import replace
 from sqlalchemy.exc import DBAPIError
 
 from data import tables
@@ -135,6 +136,18 @@ async def test_every_statement_binds_the_tenant(reader: Any, epoch: int) -> None
     await reader.tokens()
     assert guard.seen > 100
     assert guard.across == {"positions of the log", "a token names its tenant"}
+
+
+async def test_what_is_sent_is_shown_to_those_who_manage_all_sites(reader: Any, epoch: int) -> None:
+    """It holds addresses, and incidents of any site."""
+    viewer = replace(scope(), capabilities=frozenset({"noc:view"}))
+    for by, params in (
+        (scope(), {"to": "ops"}),
+        (scope(sites=frozenset({"site-1"})), {}),
+        (viewer, {}),
+    ):
+        (found,) = await rows(reader, "effects", by)
+        assert (found.key, found.params) == ("a", params)
 
 
 async def test_sites_narrow_every_kind(reader: Any, epoch: int) -> None:
