@@ -208,6 +208,24 @@ async def test_figures_of_fraud_take_their_capability(tmp_path: Path) -> None:
         assert not any(b"better" in bytes(change.record) for change in events if change.kind == "model_trained")
 
 
+async def test_trainings_that_may_not_be_seen_take_no_room_in_the_history(tmp_path: Path) -> None:
+    """Neither do they push out what may be seen, nor tell by gaps that they were."""
+    fraud = ANSWERS.replace("clustering", "fraud")
+    async with world(tmp_path, ANSWERS, fraud) as found:
+        for name in ("clustering", "fraud"):
+            await found.until(lambda model: model["state"] == "idle", name)
+            await found.act("train", name)
+            await found.until(lambda model: model["last_at"], name)
+        for capabilities, newest in ((frozenset({"noc:view"}), "clustering"), (CAPABILITIES, "fraud")):
+            scope = Scope(tenant=DEFAULT_TENANT, actor="eve", capabilities=capabilities)
+            asked = Query(kind="models/history", params={"limit": 1})
+            (record,) = (await found.engine.client(scope).query(asked)).items
+            assert record.model == newest
+        viewer = Scope(tenant=DEFAULT_TENANT, actor="eve", capabilities=frozenset({"noc:view"}))
+        of_fraud = Query(kind="models/history", params={"model": "fraud"})
+        assert (await found.engine.client(viewer).query(of_fraud)).items == []
+
+
 async def test_how_many_cases_were_judged_takes_the_capability_too(tmp_path: Path) -> None:
     few = 'print(\'{"error": "31 cases are judged, 7 of them fraud", "code": "too_few"}\')'
     told = TELLS.replace("fitting", "fitting 812 judged cases")
