@@ -22,6 +22,8 @@ Hash = Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")]
 Text = Annotated[str, Meta(max_length=1000)]
 Reason = Annotated[str, Meta(min_length=1, max_length=1000)]
 
+#: "/" parts the key of an effect; "." would let a run be called as the question about a step of another run is.
+_PLAIN = str.maketrans("/.", "--")
 _OTHER_SITES = "it reaches sites that you do not see; ask somebody who sees them"
 
 
@@ -86,7 +88,7 @@ def run_playbook(acting: Acting, params: RunParams) -> None:
             acting.refuse(target, _OTHER_SITES)
             continue
         id = f"{params.playbook}-I{incident.id}-{acting.command.request or f'{draft.now:%H%M%S%f}'}"[:150]
-        id = id.replace("/", "-")
+        id = id.translate(_PLAIN)
         if draft.noun("executions", id) is not None:
             acting.refuse(target, "it was asked for already")
             continue
@@ -168,6 +170,9 @@ def reject(acting: Acting, params: RejectParams) -> None:
     """Reject a plan, or say that a step with an unknown outcome was not done."""
     draft = acting.draft
     for approval, run in _open_ones(acting):
+        if approval.asks == "outcome" and not _sees_all(acting, approval.incident):
+            acting.refuse(f"approval:{approval.id}", _OTHER_SITES)  # the run goes on, or takes back what it did
+            continue
         try:
             approvals.note_answer(draft, acting.person)
         except approvals.NotAllowed as error:

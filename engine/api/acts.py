@@ -27,6 +27,8 @@ PROOF_HEADER = b"step-up"
 
 #: Targets of one command.
 MAX_TARGETS = 1000
+#: Of a request's id: what it makes is named after it, and has to be named as a target later.
+MAX_REQUEST_CHARS = 255
 
 #: "incident:3", "silence:<uuid>", "ticket:<its id in the source>".
 _TARGET = re.compile(
@@ -118,8 +120,11 @@ async def run(api: Api, request: Request, given: Command) -> CommandResult:
     for index, target in enumerate(targets):
         if not _TARGET.fullmatch(target):
             raise Problem(422, "No such target", field=f"targets[{index}]", remedy='send them like "incident:3"')
-    key, proof = delivery(request.headers), request.header(PROOF_HEADER)
-    return await api.service.command(request.who, replace(given, request=key or given.request, proof=proof))
+    key, proof = delivery(request.headers) or given.request, request.header(PROOF_HEADER)
+    if len(key) > MAX_REQUEST_CHARS or not key.isprintable():
+        remedy = f"send at most {MAX_REQUEST_CHARS} visible characters"
+        raise Problem(422, "No such request id", field="request", remedy=remedy)
+    return await api.service.command(request.who, replace(given, request=key, proof=proof))
 
 
 async def step_up(api: Api, request: Request) -> Reply:

@@ -188,3 +188,15 @@ async def test_a_thousand_approvals_by_a_script_are_refused(site: Site) -> None:
         taken += not (await one.command(approving(target))).refused
     assert taken == 10
     assert len(await site.asked(one)) == QUESTIONS - 10
+
+
+async def test_what_an_act_makes_can_be_named_afterwards(site: Site) -> None:
+    """A request's id becomes part of a name, and a name that no target can be is out of everybody's reach."""
+    run = {"verb": "run_playbook", "targets": ["incident:1"], "params": {"playbook": "ask"}}
+    async with site.http("three") as http:
+        for request in ("x\x1b[31m", "x\n", "k" * 256):
+            refused = await http.post("/api/v1/commands", json={**run, "request": request})
+            assert (refused.status_code, refused.json()["field"]) == (422, "request"), request
+        made = (await http.post("/api/v1/commands", json={**run, "request": "k" * 255})).json()["id"]
+        cancelled = await http.post(f"/api/v1/executions/{made}/cancel", json={"reason": "drill"})
+        assert cancelled.json()["changed"] == [f"execution:{made}"]

@@ -156,6 +156,40 @@ def test_an_incident_of_several_sites_takes_somebody_who_sees_all_of_them() -> N
     assert world.work().run().state == "success"
 
 
+def test_how_a_step_ended_is_said_by_somebody_who_sees_all_its_sites() -> None:
+    """Yes or no, the run goes on from there, at sites that the others do not see."""
+    world = World(TEXT % "")
+    world.script["one"] = ["lost"]
+    world.line.fire("web-1", site="Depot")
+    world.line.later(7200).fire("db-9", site="Harbour", name="Other")
+    world.line.act("merge", "incident:1", "incident:2", scope=who("ana"))
+    (number,) = {incident.id for incident in world.line.book.incidents.values() if incident.merged_into is None}
+    world.line.act("run_playbook", f"incident:{number}", scope=who("ana"), playbook="mend")
+    (asks,) = world.approvals()
+    world.line.act("approve", f"approval:{asks.id}", scope=who("bob"), plan_sha256=asks.plan_sha256)
+    world.work().pass_time(41)
+    (asks,) = world.approvals()
+    assert (asks.asks, world.run().state) == ("outcome", "unknown")
+    one, both = frozenset({asks.site}), frozenset({"Depot", "Harbour"})
+    said = world.line.act("reject", f"approval:{asks.id}", scope=who("bob", sites=one), reason="no")
+    assert "do not see" in refusal(said) and world.run().state == "unknown"
+    assert world.line.act("reject", f"approval:{asks.id}", scope=who("bob", sites=both), reason="no").changed
+
+
+def test_a_run_cannot_be_called_as_the_question_about_a_step_of_another_is() -> None:
+    world = World(TEXT % "")
+    world.script["one"] = ["lost"]
+    world.line.fire("web-1")
+    world.line.act("run_playbook", "incident:1", scope=who("ana"), request="x", playbook="mend")
+    approve(world, "bob")
+    world.work().pass_time(41)
+    (asks,) = world.approvals()
+    assert asks.asks == "outcome"
+    request = asks.id.removeprefix("mend-I1-")
+    world.line.act("run_playbook", "incident:1", scope=who("gil"), request=request, playbook="mend")
+    assert asks in world.approvals() and len(world.approvals()) == 2
+
+
 def test_it_expires_by_the_stored_time_before_any_tick() -> None:
     world = asked()
     world.line.later(1801)
