@@ -25,6 +25,7 @@ from noc_console.app import ConsoleApp
 from noc_console.desk import Options
 from noc_console.dialogs.execute import ExecuteDialog
 from tests.fakes.line import signal
+from tests.fakes.waiting import PATIENCE
 
 ANA = Scope(tenant=DEFAULT_TENANT, actor="ana", capabilities=CAPABILITIES)
 BOB = Scope(tenant=DEFAULT_TENANT, actor="bob", capabilities=CAPABILITIES)
@@ -67,7 +68,7 @@ class Post:
 
     async def until(self, *words: str) -> None:
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 while not all(word in self.screen for word in words):
                     await self.pilot.pause(0.02)
         except TimeoutError:
@@ -78,7 +79,7 @@ class Post:
 
     async def insist(self, key: str, *words: str) -> None:
         """Press as often as it takes: a key that comes too soon after another is passed over."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while not all(word in self.screen for word in words):
                 await self.pilot.pause(0.35)
                 await self.press(key)
@@ -86,7 +87,7 @@ class Post:
 
     async def let_go(self) -> None:
         """E and y in the dialog, with the pauses that somebody makes who reads."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while isinstance(self.app.screen, ExecuteDialog):
                 if "ARMED" not in self.screen:
                     await self.insist("E", "ARMED")
