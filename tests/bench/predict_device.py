@@ -35,7 +35,7 @@ import numpy as np
 from data.records import DEFAULT_TENANT
 from engine.domain.events import DeviceData, DomainEvent
 from engine.models.trees import Trees
-from engine.predictors import device, training
+from engine.predictors import device, recipe
 from engine.predictors.predictor import Row
 from engine.predictors.replay import Replay
 from tests.bench.tabular import rows as rows_of
@@ -267,13 +267,13 @@ def play(log: Log) -> tuple[Rows, Rows]:
 
 def figures(log: Log, seed: int = 7) -> dict[str, Any]:
     learned, judged = play(log)
-    table = training.Table(
+    table = recipe.Table(
         np.array(learned.rows, dtype=np.float32),
         np.array(learned.labels, dtype=np.float64),
         np.array(learned.weights),
         np.array(learned.shares),
     )
-    model = training.learn(device.PREDICTOR, table)
+    model = recipe.learn(device.PREDICTOR, table)
     truth = np.array(judged.labels)
     plain = np.clip(np.array(Trees.of(model.trees()).score(np.array(judged.rows, dtype=np.float32))), 1e-7, 1 - 1e-7)
     margins = np.log(plain) - np.log1p(-plain) + np.log(judged.shares) - np.log1p(-np.array(judged.shares))

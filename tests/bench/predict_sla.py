@@ -35,7 +35,7 @@ from msgspec import convert
 from data.records import DEFAULT_TENANT
 from engine.domain.events import DomainEvent, TicketData
 from engine.models.calibration import logistic
-from engine.predictors import sla, training
+from engine.predictors import recipe, sla
 from engine.predictors.memory import log_odds
 from engine.predictors.predictor import Row
 from engine.predictors.replay import Replay
@@ -212,14 +212,14 @@ def figures(logs: Sequence[Log], days: float, inside: bool = False, seed: int = 
     judged = [one for one in found if one.opened >= begins]
     known = np.array([labels[one.ticket] for one in learned], dtype=np.float64)
     stands_for = weights(learned)
-    table = training.Table(
+    table = recipe.Table(
         np.array([one.row for one in learned], dtype=np.float32),
         known,
         stands_for,
-        training.around(known, stands_for),
+        recipe.around(known, stands_for),
     )
-    share = training.base_rate(table)
-    model = training.learn(sla.PREDICTOR, table)
+    share = recipe.base_rate(table)
+    model = recipe.learn(sla.PREDICTOR, table)
     trees = model.trees()
     truth = np.array([labels[one.ticket] for one in judged])
     margins = np.array([trees.margin(one.row) + log_odds(share) for one in judged])

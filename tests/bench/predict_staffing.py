@@ -32,7 +32,7 @@ from data.records import DEFAULT_TENANT
 from engine.domain.events import AttendanceData, DomainEvent, ShiftData, SiteData
 from engine.domain.settings import rules_of
 from engine.models.calibration import logistic
-from engine.predictors import staffing, training
+from engine.predictors import recipe, staffing
 from engine.predictors.memory import RATES, Shares, log_odds
 from engine.predictors.replay import Replay
 from engine.predictors.scoring import PRIOR_CASES
@@ -198,7 +198,7 @@ def figures(
         found = [case for case in found if case.at < begins]
         begins = found[int(len(found) * INSIDE)].at
     learned, judged = ([case for case in found if (case.at < begins) is part] for part in (True, False))
-    table = training.Table(
+    table = recipe.Table(
         np.array([case.row for case in learned], dtype=np.float32),
         np.array([case.label for case in learned], dtype=np.float64),
         np.ones(len(learned)),
@@ -206,7 +206,7 @@ def figures(
     )
     line: dict[str, Any] = {"bench": "predict_staffing", "data": name, "features": list(staffing.FEATURES)}
     line |= {"learned_rows": len(learned), "judged_rows": len(judged)}
-    model = training.learn(staffing.PREDICTOR, table, least=min(LEAST, len(learned)))
+    model = recipe.learn(staffing.PREDICTOR, table, least=min(LEAST, len(learned)))
     trees = model.trees()
     truth = np.array([case.label for case in judged])
     margins = [trees.margin(case.row) + log_odds(case.share) for case in judged]

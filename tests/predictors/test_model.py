@@ -16,7 +16,7 @@ from data.nouns.predictions import PredictionExample
 from data.records import DEFAULT_TENANT
 from engine.models.registry import Registry
 from engine.models.serving import Models
-from engine.predictors import scoring, sla, training
+from engine.predictors import recipe, scoring, sla, training
 from engine.predictors.catalogue import PREDICTORS
 from engine.predictors.examples import columns_id, packed
 from engine.predictors.memory import RATES, Effects, Shares, log_odds
@@ -75,7 +75,7 @@ def test_it_is_judged_on_the_newest_beside_the_rules_of_thumb(trained: tuple[Pat
 def test_too_few_outcomes_make_no_model(tmp_path: Path) -> None:
     file = tmp_path / "few.jsonl"
     file.write_bytes(b"\n".join(json.encode(one) for one in examples(499)))
-    with pytest.raises(training.TooFew, match="499 outcomes"):
+    with pytest.raises(recipe.TooFew, match="499 outcomes"):
         training.train("sla", tmp_path, file)
     assert not Registry(tmp_path / "models").versions("sla")
 

@@ -24,18 +24,18 @@ def staffing(task: Task) -> Outcome:
 
 
 def _trained(name: str, task: Task) -> Outcome:
-    from engine.predictors import training
+    from engine.predictors import recipe, training
 
     try:
         report = training.train(name, task.folder, tell=task.tell, tenant=task.tenant)
-    except training.TooFew as error:
+    except recipe.TooFew as error:
         raise TooFew(str(error)) from error
     return Outcome(
         name=report.name,
         version=report.version,
         promoted=report.promoted,
         why=report.why,
-        primary=training.PRIMARY,
+        primary=recipe.PRIMARY,
         examples=report.examples,
         held_out=report.held_out,
         metrics=report.metrics,
