@@ -89,12 +89,7 @@ class SqliteReader:
             count = await connection.scalar(total(scope, select, now)) if select.total else None
             shown = rows[: select.limit]
             following = cursor(shown[-1].sort, shown[-1].key) if len(rows) > len(shown) > 0 else None
-            items = records_of(RECORDS[select.kind], [row[2:] for row in shown])
-            noun = NOUNS.get(select.kind)
-            if noun is not None and noun.narrowed is not None and scope.sites is not None:
-                items = [noun.narrowed(item, scope.sites) for item in items]
-            if select.kind == "effects":
-                items = [effect_for(scope, item) for item in items]
+            items = _narrowed(scope, select.kind, records_of(RECORDS[select.kind], [row[2:] for row in shown]))
             return Rows(items=items, next=following, seq=seq, total=count)
 
     async def changes(self, scope: Scope, partition: Partition, after: int, limit: int) -> Sequence[Change] | None:
@@ -187,3 +182,11 @@ class SqliteReader:
     async def _seq(self, connection: AsyncConnection) -> int:
         found = sa.select(tables.leases.c.seq).where(tables.leases.c.partition == self._partition)
         return int(await connection.scalar(found) or 0)
+
+
+def _narrowed(scope: Scope, kind: str, items: list[Any]) -> list[Any]:
+    """Rows that the scope sees, without what in them is not for it."""
+    noun = NOUNS.get(kind)
+    if noun is not None and noun.narrowed is not None and scope.sites is not None:
+        return [noun.narrowed(item, scope.sites) for item in items]
+    return [effect_for(scope, item) for item in items] if kind == "effects" else items
