@@ -20,6 +20,7 @@ from engine.playbooks.settings import RestartSettings
 #: What ssh ends with for reasons of its own; programs of the other side seldom do.
 BROKEN = 255
 _LOG_CHARS = 4000
+_READ_BYTES = 1024 * 1024
 _ENTERED = "Authenticated to "
 #: Another try would come to the same.
 _TURNED_AWAY = ("Permission denied", "Host key verification failed", "Too many authentication failures")
@@ -56,11 +57,12 @@ async def over_ssh(launch: Launch, command: Sequence[str], *, seconds: float, us
     with tempfile.TemporaryDirectory(prefix="noc-ssh-") as folder:
         path = _empty(Path(folder), user)
         ran = await launch([command[0], "-E", str(path), *command[1:]], seconds=seconds)
-        log = _read(path)
-    if _ENTERED in log:
+        whole, is_cut = _read(path)
+    log = whole[-_LOG_CHARS:]
+    if _ENTERED in whole:
         return Reached(ran, True, log)
-    # A log that holds nothing may be one that could not be written: then it proves nothing.
-    return Reached(ran, False if log.strip() else None, log)
+    # A log that holds nothing may be one that could not be written, and in one without end it may stand further on.
+    return Reached(ran, False if log.strip() and not is_cut else None, log)
 
 
 def _empty(folder: Path, user: str) -> Path:
@@ -73,8 +75,12 @@ def _empty(folder: Path, user: str) -> Path:
     return path
 
 
-def _read(path: Path) -> str:
+def _read(path: Path) -> tuple[str, bool]:
+    """The log, and whether there is more of it than is read."""
     try:
-        return path.read_bytes()[:_LOG_CHARS].decode("utf-8", "replace").replace("\0", "")
+        with path.open("rb") as file:
+            content = file.read(_READ_BYTES)
+            is_cut = bool(file.read(1))
     except OSError:
-        return ""
+        return "", False
+    return content.decode("utf-8", "replace").replace("\0", ""), is_cut
