@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from data.records import Change, Cluster, Incident, Severity
+from data.records import RANK, Change, Cluster, Incident, Severity
 from engine.client import Health
 from noc_console.directory import Directory
 from noc_console.lapses import is_acked, is_over, is_shelved, is_unacked
@@ -235,7 +235,7 @@ class Mirror:
     def unacked(self, now: datetime) -> list[Incident]:
         """Active incidents that nobody has acknowledged or shelved, worst first."""
         waiting = [i for i in self.incidents.values() if is_unacked(i, now)]
-        return sorted(waiting, key=lambda i: (-i.priority, i.id))
+        return sorted(waiting, key=lambda i: (-round(i.priority), -RANK[i.severity], i.id))
 
     def _fold(self, subject: str, change: Change, dirty: Dirty) -> None:
         kind, _, _ = subject.partition(":")

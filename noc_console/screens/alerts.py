@@ -24,6 +24,7 @@ from noc_console.screens.tree_rows import TREE_COLUMNS, TreeRows
 from noc_console.widgets.line_table import LineTable
 from noc_console.widgets.pane import Pane, PaneState, text_lines
 from noc_console.widgets.piece import Piece
+from noc_console.words import many
 
 #: What is open is read again at most this often while things change.
 AGAIN_SECONDS = 2.0
@@ -105,10 +106,10 @@ class AlertsScreen(AnomalyActs, IncidentActs, FrameScreen):
         hidden = sum(cluster.suppressed for cluster in tree.clusters.values())
         if tree.hits is not None:
             total = tree.hits.total if tree.hits.total is not None else len(tree.hits.rows)
-            said = f"{len(tree.hits.rows):,} of {total:,} matching alerts in {len(tree.clusters):,} clusters"
+            said = f"{len(tree.hits.rows):,} of {total:,} matching alerts in {many(len(tree.clusters), 'cluster')}"
         else:
             near = f", {hidden:,} near repeats {'shown' if tree.suppressed else 'folded'}" if hidden else ""
-            said = f"{alerts:,} alerts in {len(tree.clusters):,} clusters{near}"
+            said = f"{many(alerts, 'alert')} in {many(len(tree.clusters), 'cluster')}{near}"
         title = safe_text(f"Alerts > {self.filter}") if self.filter else Safe("Alerts")
         self._pane.retitle(title, [Piece(Safe(said), "dim")])
         if tree.clusters:

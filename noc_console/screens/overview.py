@@ -26,6 +26,7 @@ from noc_console.widgets.box import Box
 from noc_console.widgets.line_table import LineTable
 from noc_console.widgets.pane import Pane, PaneState, text_lines
 from noc_console.widgets.piece import Piece
+from noc_console.words import many
 
 
 class OverviewScreen(IncidentActs, FrameScreen):
@@ -151,7 +152,7 @@ class OverviewScreen(IncidentActs, FrameScreen):
         clusters = self.desk.mirror.clusters.values()
         alerts, hidden = sum(c.alerts for c in clusters), sum(c.suppressed for c in clusters)
         latest = "the latest " if len(clusters) == CLUSTER_CAP else ""
-        words = f"{alerts:,} alerts in {latest}{len(clusters):,}" + (f", {hidden:,} suppressed" if hidden else "")
+        words = f"{many(alerts, 'alert')} in {latest}{len(clusters):,}" + (f", {hidden:,} suppressed" if hidden else "")
         self._cluster_pane.retitle(Safe("Clusters"), [Piece(Safe(words), "dim")])
         if clusters:
             self._cluster_pane.ready()
