@@ -18,6 +18,7 @@ from engine.fraud.metrics import Costs, cheapest
 from engine.models.calibration import Platt
 from engine.models.manifest import Golden
 from engine.models.trees import Trees
+from engine.training.outcome import TooFew
 
 Progress = Callable[[str, float], None]
 
@@ -53,10 +54,6 @@ class Fit(Struct, frozen=True, kw_only=True):
 
     def trees(self) -> Trees:
         return Trees.load(self.raw, self.calibration)
-
-
-class TooFew(ValueError):
-    """There are not enough cases of one kind or the other."""
 
 
 def fit(table: Table, costs: Costs | None = None, progress: Progress | None = None) -> Fit:

@@ -17,21 +17,21 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from data.nouns.fraud import FraudPrediction
-from data.ports import StoreError
 from data.records import DEFAULT_TENANT, TenantId
 from engine.clock import SystemClock
 from engine.fraud import heuristics
 from engine.fraud.features import FEATURES
-from engine.fraud.fitting import Fit, Table, TooFew, fit
+from engine.fraud.fitting import Fit, Table, fit
 from engine.fraud.metrics import bootstrap, measure
 from engine.fraud.model import MODEL
 from engine.models.manifest import Manifest, TrainedOn
 from engine.models.refused import ModelRefused
 from engine.models.registry import Offer, Registry, Verdict
 from engine.ports import Clock
+from engine.training import process
+from engine.training.outcome import Outcome, TooFew
 
 HELD_OUT = 0.20
 #: Of each kind: fewer cannot be parted by time.
@@ -42,34 +42,13 @@ _STRONG, _SOFT = heuristics.WEIGHTS, heuristics.SOFT
 
 Progress = Callable[[int, str], Any]
 
-__all__ = ["Report", "TooFew", "train"]
-
-
-class Report(Struct, frozen=True, kw_only=True):
-    """What came of a training. `metrics`, `baseline` (the heuristic) and `champion` are of the same held-out cases,
-    `interval` is the 95 % one of the PR-AUC; `promoted` False with `why` when nothing changed."""
-
-    name: str
-    version: str
-    promoted: bool
-    why: str
-    examples: int
-    held_out: int
-    base_rate: float
-    threshold: float
-    metrics: dict[str, float]
-    interval: tuple[float, float]
-    baseline: dict[str, float]
-    champion: dict[str, float] = {}
-
-
 def train(
     data_dir: Path,
     source_file: Path | None = None,
     progress: Progress = lambda done, what: None,
     clock: Clock | None = None,
     tenant: TenantId = DEFAULT_TENANT,
-) -> Report:
+) -> Outcome:
     """Train on `source_file` (JSONL of fraud scores with verdicts, as exported), or on what the store of `data_dir`
     has of `tenant`, and offer the result to its registry. Raises TooFew, ValueError, OSError, StoreError or
     ModelRefused."""
@@ -80,7 +59,7 @@ def train(
 
 def train_on(
     cases: Sequence[FraudPrediction], registry: Registry, now: datetime, progress: Progress = lambda done, what: None
-) -> Report:
+) -> Outcome:
     """The same on these cases, in any order. Raises TooFew where there are not enough of either kind."""
     judged = sorted(
         (case for case in cases if case.verdict in {"confirmed", "dismissed"} and len(case.features) == len(FEATURES)),
@@ -97,8 +76,9 @@ def train_on(
     baseline = _measured(held.labels, [_heuristic(case) for case in judged[cut:]], 0.8)
     champion = _champion(registry, held)
     verdict = _offer(registry, made, table, (metrics, baseline, champion), len(held.rows), now)
-    return Report(
+    return Outcome(
         name=MODEL,
+        primary=PRIMARY,
         version=verdict.version,
         promoted=verdict.promoted,
         why=verdict.why,
@@ -230,21 +210,12 @@ def _offer(  # noqa: PLR0917 - what a manifest says
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """As a process: progress as lines of JSON on stderr, the Report or {"error": …} on stdout."""
+    """As a process: progress as lines of JSON on stderr, the Outcome or {"error": …} on stdout."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("data_dir", type=Path)
     parser.add_argument("--from", dest="file", type=Path, help="JSONL of fraud scores with verdicts")
     asked = parser.parse_args(arguments)
-    try:
-        report: Any = train(asked.data_dir, asked.file, _told)
-    except (StoreError, ModelRefused, ValueError, OSError) as error:
-        report = {"error": str(error)}
-    print(msgspec.json.encode(report).decode())
-    return int(isinstance(report, dict))
-
-
-def _told(done: int, what: str) -> None:
-    print(msgspec.json.encode({"what": "cases", "done": done, "words": what}).decode(), file=sys.stderr, flush=True)
+    return process.run(lambda: train(asked.data_dir, asked.file, process.teller("cases")))
 
 
 if __name__ == "__main__":

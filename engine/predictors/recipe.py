@@ -16,6 +16,7 @@ from engine.models.calibration import Platt, logistic
 from engine.models.fitting import Fitted, fit
 from engine.models.trees import Trees
 from engine.predictors.predictor import Predictor
+from engine.training.outcome import TooFew
 
 #: Fewer examples than this make no model; so many must be of events, and so many not.
 LEAST, LEAST_OF_EACH = 500, 20
@@ -42,10 +43,6 @@ Progress = Callable[[str, int, int], Any]
 
 def quiet(what: str, done: int, total: int) -> None:
     """Tells nobody."""
-
-
-class TooFew(ValueError):
-    """There is not enough to learn from; the message says how much there is."""
 
 
 class Table(NamedTuple):

@@ -13,13 +13,10 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from data.nouns.predictions import PredictionExample
-from data.ports import StoreError
 from data.records import DEFAULT_TENANT, TenantId
 from engine.clock import SystemClock
 from engine.models.calibration import logistic
@@ -33,26 +30,11 @@ from engine.predictors.examples import columns_id, unpacked
 from engine.predictors.memory import log_odds
 from engine.predictors.predictor import Predictor
 from engine.predictors.recipe import PRIMARY, Model, Progress, Table, base_rate, learn, measures, quiet
+from engine.training import process
+from engine.training.outcome import Outcome
 
 #: Examples that are read, at most.
 _MOST = 200_000
-
-
-class Report(Struct, frozen=True, kw_only=True):
-    """What came of a training. `metrics`, `baseline` (the rules of thumb) and `champion` are of the same held-out
-    examples; `promoted` False with `why` when nothing changed."""
-
-    name: str
-    version: str
-    promoted: bool
-    why: str
-    examples: int
-    held_out: int
-    base_rate: float
-    threshold: float
-    metrics: dict[str, float]
-    baseline: dict[str, float]
-    champion: dict[str, float] = {}
 
 
 def train(  # noqa: PLR0917 - what a training is of
@@ -62,7 +44,7 @@ def train(  # noqa: PLR0917 - what a training is of
     tell: Progress = quiet,
     clock: Clock | None = None,
     tenant: TenantId = DEFAULT_TENANT,
-) -> Report:
+) -> Outcome:
     """Train on `file` (JSONL of prediction examples, or of the domain events they can be made from), or on what the
     store of `data_dir` has of `tenant`, and offer the result to its registry. Raises TooFew, ValueError, OSError,
     StoreError or ModelRefused."""
@@ -75,8 +57,9 @@ def train(  # noqa: PLR0917 - what a training is of
     champion = _champion(of, registry, model.held)
     manifest = _manifest(of, table, model, now)
     verdict = registry.offer(Offer(raw=model.fitted.raw, manifest=manifest, champion_score=champion.get(PRIMARY)), now)
-    return Report(
+    return Outcome(
         name=name,
+        primary=PRIMARY,
         version=verdict.version,
         promoted=verdict.promoted,
         why=verdict.why,
@@ -206,22 +189,13 @@ def _manifest(of: Predictor, table: Table, model: Model, now: datetime) -> Manif
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """As a process: progress as lines of JSON on stderr, the Report or {"error": …} on stdout."""
+    """As a process: progress as lines of JSON on stderr, the Outcome or {"error": …} on stdout."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("name", choices=sorted(PREDICTORS))
     parser.add_argument("data_dir", type=Path)
     parser.add_argument("--from", dest="file", type=Path, help="JSONL of prediction examples, or of domain events")
     asked = parser.parse_args(arguments)
-    try:
-        report: Any = train(asked.name, asked.data_dir, asked.file, _told)
-    except (StoreError, ModelRefused, ValueError, OSError) as error:
-        report = {"error": str(error)}
-    print(msgspec.json.encode(report).decode())
-    return int(isinstance(report, dict))
-
-
-def _told(what: str, done: int, total: int) -> None:
-    print(msgspec.json.encode({"what": what, "done": done, "total": total}).decode(), file=sys.stderr, flush=True)
+    return process.run(lambda: train(asked.name, asked.data_dir, asked.file, process.tell))
 
 
 if __name__ == "__main__":

@@ -19,10 +19,6 @@ from math import log
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
-from msgspec import Struct
-
-from data.ports import StoreError
 from data.records import DEFAULT_TENANT, TenantId
 from engine.clock import SystemClock
 from engine.models.calibration import Platt
@@ -35,6 +31,8 @@ from engine.priority import labels, replay
 from engine.priority.features import COLUMNS, GROUPS, POSITIONS, RISING
 from engine.priority.model import NAME, PriorityModel
 from engine.rules import Rules
+from engine.training import process
+from engine.training.outcome import Outcome, TooFew
 
 PRIMARY = "roc_auc"
 #: Precision and recall are told at this probability.
@@ -61,33 +59,13 @@ class Examples(NamedTuple):
     what: str
 
 
-class Report(Struct, frozen=True, kw_only=True):
-    """What came of a training. `metrics`, `baseline` (the formula's severity order) and `champion` are of the same
-    held-out examples; `promoted` False with `why` when nothing changed."""
-
-    name: str
-    version: str
-    promoted: bool
-    why: str
-    examples: int
-    held_out: int
-    base_rate: float
-    metrics: dict[str, float]
-    baseline: dict[str, float]
-    champion: dict[str, float] = {}
-
-
-class TooFew(ValueError):
-    """There is not enough to learn from; the message says how much there is."""
-
-
 def train(
     data_dir: Path,
     source_file: Path | None = None,
     progress: Progress = lambda done, what: None,
     clock: Clock | None = None,
     tenant: TenantId = DEFAULT_TENANT,
-) -> Report:
+) -> Outcome:
     """Train on `source_file` (JSONL of `replay.Ticket`), or on what the store of `data_dir` has of `tenant`, and offer
     the result to the registry of `data_dir`. Raises TooFew, ValueError, OSError, StoreError or ModelRefused."""
     now = (clock or SystemClock()).now()
@@ -104,13 +82,15 @@ def train(
     manifest = _manifest(examples, recipe, metrics, now)
     offer = Offer(raw=recipe.fitted.raw, manifest=manifest, champion_score=against.get(PRIMARY))
     verdict = registry.offer(offer, now)
-    return Report(
+    return Outcome(
         name=NAME,
+        primary=PRIMARY,
         version=verdict.version,
         promoted=verdict.promoted,
         why=verdict.why,
         examples=len(examples.labels),
         held_out=len(recipe.held_labels),
+        threshold=THRESHOLD,
         base_rate=round(float(recipe.held_labels.mean()), 4),
         metrics=metrics,
         baseline=manifest.baseline,
@@ -290,24 +270,12 @@ def _champion_scores(registry: Registry, rows: Any) -> Any:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """As a process: progress as lines of JSON on stderr, the Report or {"error": …} on stdout."""
+    """As a process: progress as lines of JSON on stderr, the Outcome or {"error": …} on stdout."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("data_dir", type=Path)
     parser.add_argument("--from", dest="file", type=Path, help="JSONL of labelled tickets")
     asked = parser.parse_args(arguments)
-    try:
-        report: Any = train(asked.data_dir, asked.file, _told)
-    except (StoreError, ModelRefused, ValueError, OSError) as error:
-        report = {"error": str(error)}
-    print(msgspec.json.encode(report).decode())
-    return int(isinstance(report, dict))
-
-
-def _told(done: int, what: str) -> None:
-    if done % _TOLD_EVERY == 0:
-        print(
-            msgspec.json.encode({"what": "tickets", "done": done, "words": what}).decode(), file=sys.stderr, flush=True
-        )
+    return process.run(lambda: train(asked.data_dir, asked.file, process.teller("tickets", _TOLD_EVERY)))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     champion: dict[str, float] = {}
     threshold: float | None = None
     base_rate: float | None = None
+    #: The 95 % one of the primary metric, where a learner works it out.
+    interval: tuple[float, float] | None = None
 
 
 class TooFew(ValueError):

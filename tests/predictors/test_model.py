@@ -22,6 +22,7 @@ from engine.predictors.examples import columns_id, packed
 from engine.predictors.memory import RATES, Effects, Shares, log_odds
 from engine.predictors.record import record_of
 from engine.rules import Rules
+from engine.training.outcome import Outcome
 from tests.domain.timeline import At, World, guarded, hours
 from tests.fakes.line import T0
 
@@ -58,14 +59,14 @@ def examples(number: int = 1200, seed: int = 5, rate: float = 0.3) -> list[Predi
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, training.Report]:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome]:
     folder = tmp_path_factory.mktemp("models")
     file = folder / "examples.jsonl"
     file.write_bytes(b"\n".join(json.encode(one) for one in examples()))
     return folder, training.train("sla", folder, file)
 
 
-def test_it_is_judged_on_the_newest_beside_the_rules_of_thumb(trained: tuple[Path, training.Report]) -> None:
+def test_it_is_judged_on_the_newest_beside_the_rules_of_thumb(trained: tuple[Path, Outcome]) -> None:
     _, report = trained
     assert report.promoted and report.examples == 1200 and report.held_out == 180
     assert report.metrics["roc_auc"] > 0.7 and report.metrics["brier"] < report.baseline["brier"]
@@ -92,7 +93,7 @@ def serving(folder: Path) -> Rules:
     return Rules(predictor_models=scoring.serving(models, PREDICTORS), predict_at={"sla": 0.2})
 
 
-def test_the_model_serves_on_the_line_and_says_so(trained: tuple[Path, training.Report]) -> None:
+def test_the_model_serves_on_the_line_and_says_so(trained: tuple[Path, Outcome]) -> None:
     world = guarded(serving(trained[0]), devices=False)
     world.say("ticket", 10, id="T1", state="NEW", site="Depot", due_at=At(hours(1.5))).until(hours(0.8))
     (found,) = world.nouns("predictions")
@@ -100,14 +101,14 @@ def test_the_model_serves_on_the_line_and_says_so(trained: tuple[Path, training.
     assert found.contributions[0].name == "assigned" and found.reasons[0] == "nobody works on it"
 
 
-def test_a_model_of_other_features_is_refused_with_words(trained: tuple[Path, training.Report]) -> None:
+def test_a_model_of_other_features_is_refused_with_words(trained: tuple[Path, Outcome]) -> None:
     models = Models(Registry(trained[0] / "models"))
     other = replace(PREDICTORS["sla"], features=("age",))
     assert scoring.serving(models, {"sla": other}) == {}
     assert "rules of thumb" in models.troubles["sla"]
 
 
-def test_a_share_that_halves_halves_what_is_said(trained: tuple[Path, training.Report]) -> None:
+def test_a_share_that_halves_halves_what_is_said(trained: tuple[Path, Outcome]) -> None:
     world = World(serving(trained[0]))
     of, row = PREDICTORS["sla"], whole(1.0, 3.0, 1.0, 0.0, 0.0, 0.5, 0.0, 1.0)
     said = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.training.outcome import Outcome, TooFew
+from engine.training.outcome import Outcome
 from engine.training.registry import Task, trainer
 
 _WORDS = "whether {}, from the outcomes of what was scored"
@@ -24,23 +24,6 @@ def staffing(task: Task) -> Outcome:
 
 
 def _trained(name: str, task: Task) -> Outcome:
-    from engine.predictors import recipe, training
+    from engine.predictors import training
 
-    try:
-        report = training.train(name, task.folder, tell=task.tell, tenant=task.tenant)
-    except recipe.TooFew as error:
-        raise TooFew(str(error)) from error
-    return Outcome(
-        name=report.name,
-        version=report.version,
-        promoted=report.promoted,
-        why=report.why,
-        primary=recipe.PRIMARY,
-        examples=report.examples,
-        held_out=report.held_out,
-        metrics=report.metrics,
-        baseline=report.baseline,
-        champion=report.champion,
-        threshold=report.threshold,
-        base_rate=report.base_rate,
-    )
+    return training.train(name, task.folder, tell=task.tell, tenant=task.tenant)
