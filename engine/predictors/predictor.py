@@ -55,8 +55,9 @@ class Predictor(Struct, frozen=True, kw_only=True):
     `things(draft)` → the ids to look at in this round, of all tenants, each a tuple that begins with its tenant;
     `entity(id)` → what records call it. `thing(draft, id)` → the thing, or None when it can have no event now.
     `happened(draft, id)` → when the event came the last time. `acts(draft, id)` → what people did about it.
-    `outcome(draft, id, came)` is told how each horizon ended. `row(draft, thing)` → its
-    features. `margin(row, share, thing)` → log odds without a model, given the share of events. `words(name, value)` →
+    `outcome(draft, id, came)` is told how each horizon ended. `row(draft, thing)` → its features; `asked(draft, thing)`
+    → only those without the other columns, where that costs much less: rules of thumb need no more of what is looked at
+    again. `margin(row, share, thing)` → log odds without a model, given the share of events. `words(name, value)` →
     a value in words. `action(row, thing)` → what to do. `about(thing)` → what the warning is of, `title(thing)` its
     headline.
     """
@@ -83,6 +84,7 @@ class Predictor(Struct, frozen=True, kw_only=True):
     action: Callable[[Row, Thing], str]
     about: Callable[[Thing], About]
     title: Callable[[Thing], str]
+    asked: Callable[[Draft, Thing], Row] | None = None
     rising: frozenset[str] = frozenset()
     falling: frozenset[str] = frozenset()
 

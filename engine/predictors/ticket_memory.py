@@ -235,8 +235,12 @@ def _resolved(draft: Draft, tenant: str, place: Place) -> tuple[float, float]:
 
 def busy(draft: Draft, tenant: TenantId, values: Facets) -> dict[str, float]:
     """How many tickets are open in all, and at the ticket's site, team and assignee."""
-    table = open_tickets(draft)
-    return {name: float(table.get((tenant, None, (name, values.get(name, ""))), (0,))[0]) for name in OPEN_AT}
+    return {name: busy_at(draft, tenant, (name, values.get(name, ""))) for name in OPEN_AT}
+
+
+def busy_at(draft: Draft, tenant: TenantId, place: Place) -> float:
+    """How many tickets of this facet are open."""
+    return float(open_tickets(draft).get((tenant, None, place), (0,))[0])
 
 
 def usual(draft: Draft, of: Ticket, number: float) -> float:

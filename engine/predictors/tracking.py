@@ -86,19 +86,20 @@ def visit(draft: Draft, of: Predictor, id: Any) -> bool:
 
 def _weigh(draft: Draft, of: Predictor, place: tuple[Key, Any], thing: Thing) -> None:
     key, id = place
-    row = of.row(draft, thing)
+    table, prediction = pending(draft), standing(draft, key)
+    is_new = key not in table and len(table) < MOST_PENDING
+    is_whole = is_new or prediction is not None or of.name in draft.rules.predictor_models
+    row = of.row(draft, thing) if is_whole or of.asked is None else of.asked(draft, thing)
     found = scoring.score(draft, of, row, thing)
-    table = pending(draft)
-    if key not in table and len(table) < MOST_PENDING:
+    if is_new:
         due = thing.due_at or draft.now + timedelta(seconds=of.horizon_s)
         share, site = found.share, thing.site
         entry = Pending(id, draft.now, due, row, found.probability, share, found.basis, found.version, site)
         waiting_scores.add(draft, key, entry)
-    prediction = standing(draft, key)
     if prediction is not None:
         _update(draft, of, (prediction, id), (thing, row, found))
     elif _is_due(draft, of, key, thing, found.probability):
-        _make(draft, of, key, (thing, row, found))
+        _make(draft, of, key, (thing, of.row(draft, thing), found))
 
 
 def _is_due(draft: Draft, of: Predictor, key: Key, thing: Thing, probability: float) -> bool:

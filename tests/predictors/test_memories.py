@@ -161,6 +161,7 @@ def test_reasons_name_features_and_not_their_columns() -> None:
     thing = sla.as_thing(draft.book.nouns["tickets"][DEFAULT_TENANT, "T1"])
     row = sla.row(draft, thing)
     assert len(row) == len(sla.FEATURES)
+    assert repr(sla.asked(draft, thing)) == repr(row[: len(PREDICTORS["sla"].groups)])
     found = scoring.explain(draft, PREDICTORS["sla"], row, thing)
     assert {one.name for one in found} == set(PREDICTORS["sla"].groups)
 
