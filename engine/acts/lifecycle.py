@@ -28,7 +28,7 @@ def resolve(acting: Acting, params: EndParams) -> None:
     for incident in acting.incidents():
         if incident.state in ENDED:
             acting.refuse(f"incident:{incident.id}", f"it is {incident.state} already")
-        else:
+        elif acting.sees_all(incident):
             open_ones.append(incident)
     _remember(acting, "resolve", open_ones)
     for incident in open_ones:
@@ -40,7 +40,7 @@ def resolve(acting: Acting, params: EndParams) -> None:
 @act("close", capability="noc:manage", kinds="incident", params=EndParams)
 def close(acting: Acting, params: EndParams) -> None:
     """Put it away; can be undone for ten minutes."""
-    open_ones = list(acting.incidents())
+    open_ones = [incident for incident in acting.incidents() if acting.sees_all(incident)]
     _remember(acting, "close", open_ones)
     for incident in open_ones:
         triage.close(acting.draft, incident, ReasonCode.BY_OPERATOR, acting.actor, params.note)

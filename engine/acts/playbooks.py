@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from data.nouns.playbooks import EXECUTION_OVER, Approval, Execution, KillSwitch, Vote
 from data.records import ENDED, IncidentId
 from data.restricted import of_names
-from engine.acts.registry import Acting, act
+from engine.acts.registry import OTHER_SITES, Acting, act
 from engine.client import Refused
 from engine.playbooks import approvals, executor, results, starting
 from engine.playbooks.limits import KILL_SWITCH, kill_switch
@@ -24,7 +24,6 @@ Reason = Annotated[str, Meta(min_length=1, max_length=1000)]
 
 #: "/" parts the key of an effect; "." would let a run be called as the question about a step of another run is.
 _PLAIN = str.maketrans("/.", "--")
-_OTHER_SITES = "it reaches sites that you do not see; ask somebody who sees them"
 
 
 class RunParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,8 +83,7 @@ def run_playbook(acting: Acting, params: RunParams) -> None:
         if incident.state in ENDED or of_names(incident.names):
             acting.refuse(target, "it is over" if incident.state in ENDED else "no playbook runs on it")
             continue
-        if not _sees_all(acting, incident.id):
-            acting.refuse(target, _OTHER_SITES)
+        if not acting.sees_all(incident):
             continue
         id = f"{params.playbook}-I{incident.id}-{acting.command.request or f'{draft.now:%H%M%S%f}'}"[:150]
         id = id.translate(_PLAIN)
@@ -107,7 +105,7 @@ def approve(acting: Acting, params: ApproveParams) -> None:
     for approval, run in _open_ones(acting):
         target = f"approval:{approval.id}"
         if not _sees_all(acting, approval.incident):
-            acting.refuse(target, _OTHER_SITES)
+            acting.refuse(target, OTHER_SITES)
             continue
         try:
             principal = approvals.voter(approval, run.definition.policy, acting.person, params.on_behalf_of)
@@ -171,7 +169,7 @@ def reject(acting: Acting, params: RejectParams) -> None:
     draft = acting.draft
     for approval, run in _open_ones(acting):
         if approval.asks == "outcome" and not _sees_all(acting, approval.incident):
-            acting.refuse(f"approval:{approval.id}", _OTHER_SITES)  # the run goes on, or takes back what it did
+            acting.refuse(f"approval:{approval.id}", OTHER_SITES)  # the run goes on, or takes back what it did
             continue
         try:
             approvals.note_answer(draft, acting.person)

@@ -29,6 +29,7 @@ class Verb(Struct, frozen=True, kw_only=True):
 
 
 VERBS: dict[str, Verb] = {}
+OTHER_SITES = "it reaches sites that you do not see; ask somebody who sees them"
 #: Where msgspec names a field that is missing or unknown, it stands in the reason and not in the place.
 _NAMED = re.compile(r"field `([^`]*)`")
 
@@ -146,6 +147,13 @@ class Acting:
         if not self._may(incident.names):
             return False
         return self.scope.sites is None or any(self.scope.sees(site) for site in incident.sites or ("",))
+
+    def sees_all(self, incident: Incident) -> bool:
+        """Whether every site of it is seen: what reaches its alerts reaches all of them. Refuses it where not."""
+        if all(self.scope.sees(site) for site in incident.sites):
+            return True
+        self.refuse(f"incident:{incident.id}", OTHER_SITES)
+        return False
 
     # -- outcomes
 

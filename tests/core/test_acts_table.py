@@ -637,3 +637,14 @@ def test_notes_are_kept_newest_last_and_bounded(line: Line) -> None:
         line.act("note", alert(line), text=f"note {number}")
     kept: Alert = line.alert("a")
     assert [note.text for note in kept.notes] == [f"note {number}" for number in range(5, 25)]
+
+
+@pytest.mark.parametrize("verb", ["resolve", "close"])
+def test_what_ends_alerts_takes_sight_of_all_their_sites(line: Line, verb: str) -> None:
+    line.act("merge", incident(line, "a"), incident(line, "c"))
+    target = incident(line, "a")
+    for scope in (DEPOT_ONLY, HARBOUR_ONLY):
+        assert "do not see" in refusal(line, verb, target, scope=scope)
+    assert line.alert("a").ended_at is line.alert("c").ended_at is None
+    assert line.act(verb, target, scope=replace(DEPOT_ONLY, sites=frozenset({"Depot", "Harbour"}))).changed
+    assert line.alert("a").ended_at is not None and line.alert("c").ended_at is not None
