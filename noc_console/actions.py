@@ -28,7 +28,7 @@ class Tier(IntEnum):
 class Action(Struct, frozen=True, kw_only=True):
     """One act. `keys` are Textual key names, `command` its `:` word, `footer` its weight there (0 = not shown).
 
-    `later` marks a key that is kept for muscle memory: pressing it says what will fill it.
+    `later` marks a key that is kept for muscle memory: pressing it says what to press here.
     """
 
     id: str
@@ -148,8 +148,8 @@ _GLOBAL = (
     _a("app.views", "v", "Saved views", "filter and order under a name", command="views",
        argument="[name | save NAME | drop NAME]"),
     _a("app.quiet", "", "Quiet", "no bell for a while; off ends it", command="quiet", argument="30m|until HH:MM|off"),
-    _a("app.handover", "H", "Handover", "shift handover", command="handover",
-       later="Handover will list open promises, acks without owner and silences that end soon."),
+    _a("app.handover", "H", "Handover", "what the next shift has to know: what waits, ends soon or has no owner",
+       command="handover"),
 )
 
 _TABLE = (

@@ -10,11 +10,13 @@ from datetime import timedelta
 from typing import Any
 
 import themes
+from engine.client import Query
 from noc_console.actions import ACTIONS
 from noc_console.desk import Desk
 from noc_console.durations import read_minutes
 from noc_console.key_gate import KeyGate
 from noc_console.mirror import Dirty
+from noc_console.reading import Reading
 from noc_console.safe_text import Safe, safe_text
 from noc_console.saved_screen import save_screen
 from noc_console.saved_views import SavedViews
@@ -148,6 +150,16 @@ class ConsoleKeys(TerminalApp, inherit_bindings=False):
                 self.command(line)
         elif action is not None:
             self.act(action.id)
+
+    async def do_app_handover(self) -> None:
+        """What the next shift has to know, as it is now."""
+        from noc_console.dialogs.facts import FactsDialog
+        from noc_console.handover import handover
+
+        silences = Reading(self.desk.client, Query(kind="silences", active=True, limit=200))
+        await silences.load()
+        found = handover(self.desk.mirror, silences.rows, silences.problem, self.desk.clock.now())
+        self.push_screen(FactsDialog(Safe("Handover"), found))
 
     def do_app_views(self, argument: str) -> Coroutine[Any, Any, None]:
         return self.views.act(argument)

@@ -180,12 +180,6 @@ async def test_a_broken_session_file_is_skipped(opened: Opened, tmp_path: Path) 
         assert "I-4411" in desk.screen
 
 
-async def test_kept_keys_say_what_will_fill_them(opened: Opened) -> None:
-    async with opened() as desk:
-        await desk.press("H")
-        assert "Handover: Handover will list open promises" in desk.screen
-
-
 @pytest.mark.parametrize("theme", ["dark", "light", "high-contrast", "colour-blind", "mono"])
 async def test_themes_switch_by_command(opened: Opened, theme: str) -> None:
     async with opened() as desk:
