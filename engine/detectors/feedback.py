@@ -1,7 +1,7 @@
 """Operators' dispositions turned into thresholds: up after a false alarm, down after a confirmed one, both bounded.
 
-Every change is returned as data; who keeps it can take it back. A threshold is spoken of by its z-equivalent (3 by default).
-The weekly rule over many of them is `domain/baselines.py`'s.
+Every change is returned as data, and who keeps it can take it back. A threshold is spoken of by its z-equivalent (3 by
+default). The weekly rule over many dispositions is `domain/baselines.py`'s.
 """
 
 from __future__ import annotations
