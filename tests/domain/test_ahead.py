@@ -205,6 +205,16 @@ def test_a_dropped_draft_leaves_its_verdicts_to_whoever_comes_again() -> None:
     assert _state(running) == _state(beside)
 
 
+def test_what_was_dropped_is_not_learned_with_what_came_after_it() -> None:
+    running, beside = prepared(), prepared()
+    _look(running, _next())
+    _through(running, _next()[0], keep=False).drop()
+    _through(running, _next()[1])
+    ahead.finish(running.worker.book)
+    _through(beside, _next()[1])
+    assert _state(running) == _state(beside)
+
+
 def test_another_sample_than_was_expected_is_judged_in_its_turn_and_dropped_exactly() -> None:
     running, beside = prepared(), prepared()
     _look(running, _next())
