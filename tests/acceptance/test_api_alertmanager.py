@@ -17,6 +17,7 @@ from engine.api.server import serve
 from engine.clock import SystemClock
 from engine.settings import ListenSettings, Settings
 from tests.fakes.service import FakeService, FakeTokens
+from tests.fakes.waiting import PATIENCE
 
 AMTOOL = shutil.which("amtool")
 needs_amtool = pytest.mark.skipif(AMTOOL is None, reason="amtool is not installed (package prometheus-alertmanager)")
@@ -25,7 +26,7 @@ needs_amtool = pytest.mark.skipif(AMTOOL is None, reason="amtool is not installe
 class Site:
     def __init__(self, service: FakeService, url: str) -> None:
         self.service, self.url = service, url
-        self.http = httpx.AsyncClient(base_url=url, trust_env=False)
+        self.http = httpx.AsyncClient(base_url=url, trust_env=False, timeout=PATIENCE)
 
     async def amtool(self, *words: str) -> str:
         """What it printed; it must succeed."""

@@ -41,7 +41,7 @@ async def open_(service: FakeService) -> AsyncIterator[Open]:
     async def start(**settings: Any) -> httpx.AsyncClient:
         given = Settings(listen=ListenSettings(port=0), **settings)
         servers.append(await serve(service, given, FakeTokens()))
-        clients.append(httpx.AsyncClient(base_url=servers[-1].url, trust_env=False))
+        clients.append(httpx.AsyncClient(base_url=servers[-1].url, trust_env=False, timeout=PATIENCE))
         return clients[-1]
 
     yield start
@@ -348,7 +348,8 @@ async def test_a_token_has_its_own_share_of_requests(service: FakeService) -> No
     settings = Settings(listen=listen, limits=LimitSettings(token_rate=1.0, token_burst=2.0))
     server = await serve(service, settings, FakeTokens(token))
     url = server.url.replace("0.0.0.0", "127.0.0.1")
-    async with httpx.AsyncClient(base_url=url, headers={"authorization": f"Bearer {text}"}, trust_env=False) as client:
+    headers = {"authorization": f"Bearer {text}"}
+    async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=PATIENCE) as client:
         for _ in range(2):
             assert (await post(client, [prometheus_alert()])).status_code == 200
         for path, status in (("/api/v2/alerts", 503), ("/api/v1/health", 429)):

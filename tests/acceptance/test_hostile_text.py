@@ -83,7 +83,7 @@ def look_everywhere(console: Terminal, seen: list[str]) -> None:
         """A page further, once it is drawn; false at the end."""
         before = console.line("> ")
         console.send(down)
-        end = time.monotonic() + 2.0
+        end = time.monotonic() + 10.0
         while console.line("> ") == before and time.monotonic() < end:
             console.pump(0.02)
         console.settle(0.1, 3.0)

@@ -13,6 +13,7 @@ from engine.api.server import serve
 from engine.clock import SystemClock
 from engine.settings import ListenSettings, Settings, SourceSettings
 from tests.fakes.service import FakeService, FakeTokens
+from tests.fakes.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def service() -> FakeService:
 async def http(service: FakeService) -> AsyncIterator[httpx.AsyncClient]:
     settings = Settings(listen=ListenSettings(port=0), sources={"any": SourceSettings(format="generic")})
     server = await serve(service, settings, FakeTokens())
-    async with httpx.AsyncClient(base_url=server.url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=PATIENCE) as client:
         yield client
     await server.stop()
 

@@ -15,6 +15,7 @@ from engine.client import Query
 from engine.clock import SystemClock
 from engine.settings import ListenSettings, Settings, StoreSettings
 from tests.fakes.line import ANA
+from tests.fakes.waiting import PATIENCE
 
 ALERT = [{"labels": {"alertname": "LinkDown", "host": "h1", "severity": "critical"}}]
 
@@ -39,7 +40,7 @@ async def _tokens(engine: Engine, *capabilities: str) -> list[str]:
 
 async def test_a_request_of_one_is_no_answer_for_the_other(engine: Engine) -> None:
     first, second = await _tokens(engine, "noc:view", "noc:ack", "ingest:write")
-    async with httpx.AsyncClient(base_url=engine.url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=engine.url, trust_env=False, timeout=PATIENCE) as http:
         await http.post("/api/v2/alerts", json=ALERT, headers={"authorization": f"Bearer {first}"})
         texts = []
         for token in (first, first, second):
@@ -52,7 +53,7 @@ async def test_a_request_of_one_is_no_answer_for_the_other(engine: Engine) -> No
 
 async def test_a_delivery_of_one_does_not_use_up_the_key_of_the_other(engine: Engine) -> None:
     first, second = await _tokens(engine, "ingest:write")
-    async with httpx.AsyncClient(base_url=engine.url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=engine.url, trust_env=False, timeout=PATIENCE) as http:
         for token, host in ((first, "h1"), (first, "h2"), (second, "h3")):
             rows = [{"labels": {"alertname": "LinkDown", "host": host}}]
             head = {"authorization": f"Bearer {token}", "idempotency-key": "k1"}

@@ -25,6 +25,7 @@ from engine.api.table import build_table
 from engine.settings import ListenSettings, Settings
 from tests.fakes import world
 from tests.fakes.service import START, FakeService, FakeTokens
+from tests.fakes.waiting import PATIENCE
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "routes.json"
 TABLE = build_table()
@@ -125,7 +126,7 @@ class Site:
         return {"authorization": f"Bearer {text}"}
 
     async def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
-        async with httpx.AsyncClient(base_url=self.server.url, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=self.server.url, trust_env=False, timeout=PATIENCE) as client:
             return await client.request(method, path, **options)
 
 

@@ -14,6 +14,7 @@ from engine.ports import Envelope, EnvelopeKind
 from engine.senders import MOST, OTHERS, Senders
 from engine.settings import ListenSettings, Settings, StoreSettings
 from tests.fakes.line import ANA, T0, at, signal
+from tests.fakes.waiting import PATIENCE
 
 
 def _sent(source: str, kind: EnvelopeKind = EnvelopeKind.SIGNALS, tenant: TenantId = DEFAULT_TENANT) -> Envelope:
@@ -52,7 +53,7 @@ async def test_a_sender_whose_posts_are_all_rejected_is_listed(tmp_path: Path) -
     engine = build(settings, SystemClock())
     await engine.start()
     try:
-        async with httpx.AsyncClient(base_url=engine.url, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=engine.url, trust_env=False, timeout=PATIENCE) as client:
             answer = await client.post("/ingest/events", content=b"{", headers={"content-type": "application/json"})
         assert answer.status_code == 400
         (row,) = (await engine.client(ANA).query(Query(kind="sources"))).items

@@ -34,7 +34,7 @@ class Shift:
     def incident(self, embedded: bool) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """The incident and its timeline as they are kept, asked of the engine that goes on or of a new one."""
         url = self._headless(data=self._folder / "data").url if embedded else self.url
-        with httpx.Client(base_url=url, trust_env=False) as http:
+        with httpx.Client(base_url=url, trust_env=False, timeout=PATIENCE) as http:
             incident = http.get("/api/v1/incidents/1").json()
             return incident, http.get("/api/v1/incidents/1/timeline").json()["items"]
 
@@ -53,7 +53,7 @@ def opened(
     console = terminals(words, environment(folder, **SMALL), ignore_hangup=ignored)
     console.until("LIVE")
     console.send("2")
-    with httpx.Client(base_url=url, trust_env=False) as http:
+    with httpx.Client(base_url=url, trust_env=False, timeout=PATIENCE) as http:
         assert http.post("/api/v2/alerts", json=ALERT).status_code == 200
     console.until(lambda: "Dropped" in console.text and "I-1" in console.text)
     return Shift(console, url, headless, folder), engine

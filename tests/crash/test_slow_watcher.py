@@ -20,6 +20,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from tests.fakes.headless import Headless, Starter
+from tests.fakes.waiting import PATIENCE
 
 #: All who watch; one of them is stopped. WATCHERS=50 for the long form.
 WATCHERS = int(os.environ.get("WATCHERS", "10"))
@@ -131,7 +132,8 @@ async def test_a_stopped_watcher_is_dropped_and_nobody_else_notices(
     async with AsyncExitStack() as stack:
         stack.callback(stopped.kill)
         assert stopped.stdout.readline() == b"watching\n"
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=engine.url, trust_env=False))
+        client = httpx.AsyncClient(base_url=engine.url, trust_env=False, timeout=PATIENCE)
+        http = await stack.enter_async_context(client)
         others = await stack.enter_async_context(watching(engine.url, WATCHERS - 1))
         load = Load(http)
         await load.fill()
@@ -148,7 +150,7 @@ async def test_a_stopped_watcher_is_dropped_and_nobody_else_notices(
             grown.append(engine.rss_mib() - rss)
             return "feed_watcher_evicted" in engine.said()
 
-        await load.run(30.0, until=evicted)
+        await load.run(PATIENCE, until=evicted)
         assert "feed_watcher_evicted" in engine.said()
         during = others.p99()
         metrics = (await http.get("/metrics")).text
@@ -169,5 +171,5 @@ async def test_a_stopped_watcher_is_dropped_and_nobody_else_notices(
 async def _comes_back(stopped: subprocess.Popen[Any]) -> None:
     """Once it runs again it reads what was on its way, and sees that it was cut off."""
     stopped.send_signal(signal.SIGCONT)
-    said, _ = await asyncio.to_thread(stopped.communicate, timeout=20)
+    said, _ = await asyncio.to_thread(stopped.communicate, timeout=PATIENCE)
     assert said == b"cut off\n"

@@ -46,7 +46,7 @@ async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
 
 @pytest.fixture
 async def http(engine: Engine) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=engine.url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=engine.url, trust_env=False, timeout=PATIENCE) as client:
         yield client
 
 

@@ -25,6 +25,7 @@ from engine.ports import Envelope, EnvelopeKind
 from engine.reports import load
 from engine.settings import ClusteringSettings, Settings, StoreSettings
 from tests.fakes.line import signal
+from tests.fakes.waiting import PATIENCE
 
 SCOPE = Scope(tenant=DEFAULT_TENANT, actor="ana", capabilities=CAPABILITIES)
 
@@ -149,12 +150,9 @@ async def test_it_is_kept_with_the_incident(engine: Engine) -> None:
 
 async def test_what_opens_gets_its_context_unasked(engine: Engine) -> None:
     incident = await opened(engine, "a", entity="cam-1")
-    for _ in range(400):
-        kept = await engine.service.rows(SCOPE, kind="contexts", ids=(str(incident.id),), limit=1)
-        if kept:
-            break
-        await asyncio.sleep(0.05)
-    assert kept
+    async with asyncio.timeout(PATIENCE):
+        while not await engine.service.rows(SCOPE, kind="contexts", ids=(str(incident.id),), limit=1):
+            await asyncio.sleep(0.05)
 
 
 async def test_a_narrow_scope_sees_its_sites_only_and_keeps_nothing(engine: Engine) -> None:

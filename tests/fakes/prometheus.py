@@ -99,7 +99,7 @@ class Prometheus:
                 env={"PATH": "/usr/bin:/bin", "GOMAXPROCS": "1"},
                 cwd=folder,
             )
-        until(self._ready, 30.0, f"a Prometheus that is ready: {self.log}")
+        until(self._ready, what=f"a Prometheus that is ready: {self.log}")
 
     def _ready(self) -> bool:
         assert self._process.poll() is None, self.log.read_text()

@@ -8,6 +8,8 @@ import threading
 import time
 from typing import NamedTuple
 
+from tests.fakes.waiting import PATIENCE
+
 EVENTS = "/ingest/events"
 
 
@@ -54,7 +56,7 @@ class StubbornSender:
 
     def __init__(self, name: str, port: int, stop: threading.Event, most: int = 1 << 30) -> None:
         self.name, self._port, self._stop, self._most = name, port, stop, most
-        self._http = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        self._http = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         self.acked_at: list[float] = []
         self.cut = self.waited = 0
         self.wrong: list[str] = []

@@ -24,6 +24,7 @@ from engine.app import Engine, build
 from engine.clock import SystemClock
 from engine.playbooks.settings import PlaybookSettings
 from engine.settings import ListenSettings, Settings, StoreSettings
+from tests.fakes.waiting import PATIENCE
 
 NORTH, SOUTH = TenantId("default"), TenantId("south")
 #: Stands in all that is of the first company.
@@ -53,7 +54,7 @@ class Company:
     def __init__(self, engine: Engine, tenant: TenantId, token: str) -> None:
         self.tenant, self.heard = tenant, ""
         self.headers = {"authorization": f"Bearer {token}"}
-        self.http = httpx.AsyncClient(base_url=engine.url, headers=self.headers, trust_env=False, timeout=30)
+        self.http = httpx.AsyncClient(base_url=engine.url, headers=self.headers, trust_env=False, timeout=PATIENCE)
 
     async def get(self, path: str, **params: Any) -> list[Any]:
         reply = await self.http.get(f"/api/v1/{path}", params=params)
