@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from math import isnan, log, nan
+from math import inf, isnan, log, nan
 from typing import Any
 
 from data.nouns.world import Device
@@ -61,6 +61,8 @@ FEATURES = (
 )
 #: An outage is believed when it has stood for so long: until then a device above may turn out to be its cause.
 BELIEVED = timedelta(seconds=60)
+#: The share of events, and log odds of a type, that rules of thumb take at most.
+MOST_SHARE, KIND_MOST = 0.01, 1.5
 
 
 # -- the row
@@ -120,17 +122,32 @@ def row(draft: Draft, thing: Thing) -> Row:
 def margin(values: Row, share: float, thing: Thing | None = None) -> float:
     """Log odds that add up from the share of devices that go offline in an hour.
 
-    >>> calm, failing = (0.0, 0.0, 0.1, 0.0, 0.0, 0.0, 1.0), (1.0, 2.0, 0.3, 0.0, -9.0, 2.0, 1.0)
-    >>> margin(calm, 0.002) < -5.0 < 0.0 < margin(failing, 0.002)
+    A share above MOST_SHARE is of an outage that many had together, and says little of one of them. What happened in
+    the last hour says most; a battery counts when it will be empty within the hour.
+
+    >>> calm, failing = (0.0, 0.0, 0.1, 0.0, 0.0, 0.0, 1.0), (3.0, 3.0, 0.6, 1.0, 0.0, 2.5, 1.0)
+    >>> margin(calm, 0.002) < -5.0 < -2.5 < margin(failing, 0.002)
     True
     """
-    offline, sync, age, kind, slope, errors, _ = values[:7]
-    found = log_odds(share) + 0.6 * min(offline, 4.0) + 0.9 * min(max(sync, 0.0), 3.0) + 1.2 * errors + kind
-    if not isnan(age):
-        found += 3.0 * max(0.0, age - log(1.5))
-    if not isnan(slope):
-        found += 0.5 * max(0.0, -slope - 1.5)
-    return found
+    offline, sync, age, kind, _, errors, _ = values[:7]
+    found = log_odds(min(share, MOST_SHARE)) + min(kind, KIND_MOST)
+    found += 0.3 * min(offline, 4.0) + 0.5 * min(max(sync, 0.0), 3.0) + 0.2 * min(errors, 3.0)
+    found += 1.4 * min(_column(values, "errors_24h.hour"), 3.0)
+    found += 5.0 * max(0.0, min(_column(values, "offline_history.hour"), 1.8) - 0.9)
+    found += 6.0 * min(1.0, max(0.0, 1.6 - _hours_left(values)) / 0.6)
+    return found if isnan(age) else found + 3.0 * max(0.0, age - log(1.5))
+
+
+def _column(values: Row, name: str) -> float:
+    """0 where it is not known, as in a row of the features alone."""
+    place = FEATURES.index(name)
+    return 0.0 if place >= len(values) or isnan(values[place]) else values[place]
+
+
+def _hours_left(values: Row) -> float:
+    """Until the battery is empty, were it to go on as it does."""
+    slope, level = values[4], _column(values, "battery_slope.level")
+    return level / -slope if slope < -0.3 and level > 0.0 else inf
 
 
 def words(name: str, value: float) -> str:
@@ -179,13 +196,15 @@ def things(draft: Draft) -> Sequence[tuple[TenantId, str]]:
 
 def thing(draft: Draft, id: Any) -> Thing | None:
     """A device that is heard; a stub or one that has never been heard is none, nor one that had no time yet to be
-    heard since the start."""
+    heard since the start, nor one that has been silent for too long."""
     of: Device | None = draft.book.nouns["devices"].get(id)
     if of is None or of.state in ("offline", "unknown") or not of.verified or of.last_seen is None:
         return None
-    heard_from = listening_since(draft)
-    if of.last_seen < heard_from and heard_from + devices.silence(draft, of.type) > draft.now:
+    heard_from, silence = listening_since(draft), devices.silence(draft, of.type)
+    if of.last_seen < heard_from and heard_from + silence > draft.now:
         return None
+    if of.last_seen + silence <= draft.now:
+        return None  # it is gone, and will be called so
     return as_thing(of)
 
 
@@ -225,7 +244,7 @@ PREDICTOR = Predictor(
     prior=0.001,
     warns="device_failure_predicted",
     calm=(0.0, 0.0, 0.1, 0.0, 0.0, 0.0, 30.0),
-    raise_at=0.2,
+    raise_at=0.5,
     things=things,
     entity=lambda id: str(id[1]),
     thing=thing,

@@ -44,7 +44,7 @@ class Predictor(Struct, frozen=True, kw_only=True):
     """One kind of event.
 
     `features` names the columns of a row, in order; NaN = not known. "age" is a feature, "age.quiet" another column of
-    it: rules of thumb and words know the features, which come first, and only a model sees the other columns.
+    it: words know the features, which come first, rules of thumb take few of the other columns, a model all.
     `horizon_s` is how far ahead, `least_lead_s` how long before the event a warning must stand to be of use.
     `half_life_s`: the share of events forgets half in so long; `prior` is that share before anything is known. `warns`
     is the type of alert that is raised. `calm` has the features of a row of which nothing speaks for the event,

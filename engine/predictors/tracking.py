@@ -23,7 +23,7 @@ from engine.book import Draft
 from engine.domain import known
 from engine.domain.alerts import cleared, current, fire
 from engine.domain.registry import raise_signal
-from engine.predictors import scoring
+from engine.predictors import quiet, scoring
 from engine.predictors import waiting as waiting_scores
 from engine.predictors.examples import columns_id, packed
 from engine.predictors.memory import RATES, Shares
@@ -41,12 +41,7 @@ MOST_OPEN, MOST_PENDING = 500, 50_000
 LATE = timedelta(seconds=90)
 #: Examples without event that are kept of a model in a day, about.
 KEPT_A_DAY = 300
-_OPEN, _CAME, _QUIET, _KEEP = (
-    "predictions.open",
-    "predictions.came",
-    "predictions.quiet",
-    "predictions.keep",
-)
+_OPEN, _CAME, _KEEP = "predictions.open", "predictions.came", "predictions.keep"
 _TIMES_MOST = 50_000
 
 
@@ -110,8 +105,7 @@ def _is_due(draft: Draft, of: Predictor, key: Key, thing: Thing, probability: fl
         return False
     if open_predictions(draft).get(key[:2], 0) >= MOST_OPEN:
         return False
-    until: datetime | None = draft.derived(_QUIET).get(key)
-    return until is None or until <= draft.now
+    return not quiet.is_quiet(draft, key)
 
 
 def limit(draft: Draft, of: Predictor) -> float:
@@ -261,6 +255,7 @@ def came(draft: Draft, of: Predictor, key: Key, event: Happened) -> None:
 def _fulfil(draft: Draft, of: Predictor, prediction: Prediction, event: Happened) -> None:
     lead = (event.at - prediction.made_at).total_seconds()
     is_hit = prediction.state == "open" and lead >= of.least_lead_s
+    quiet.came_true(draft, of, (prediction.tenant, prediction.model, prediction.entity))
     found = current(draft, *event.alert) if event.alert is not None else None
     _validate(
         draft,
@@ -328,10 +323,7 @@ def settle(draft: Draft, of: Predictor, key: Key) -> None:
         if id is not None:
             prediction = _acted(draft, of, prediction, id)
         _validate(draft, replace(prediction, state="prevented" if prediction.acted else "false_alarm"))
-        quiet = draft.derived(_QUIET)
-        draft.set(quiet, key, draft.now + timedelta(seconds=of.horizon_s))
-        if len(quiet) > _TIMES_MOST:
-            draft.discard(quiet, next(iter(quiet)))
+        quiet.quieten(draft, of, key, false_alarm=not prediction.acted)
     if waiting is not None and waiting.due + LATE <= draft.now:
         acted = prediction is not None and bool(prediction.acted)
         _conclude(draft, of, key, waiting, None, acted=acted)

@@ -14,7 +14,7 @@ from engine.rules import Rules
 from tests.domain.timeline import At, World, guarded, hours
 from tests.fakes.line import T0
 
-EARLY = Rules(predict_at={"sla": 0.2, "device": 0.15, "staffing": 0.3})
+EARLY = Rules(predict_at={"sla": 0.2, "device": 0.05, "staffing": 0.3})
 
 
 def predictions(world: World, model: str) -> list[Prediction]:

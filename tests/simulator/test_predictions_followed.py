@@ -12,19 +12,22 @@ from data.nouns.predictions import Prediction
 from data.records import DEFAULT_TENANT
 from engine.formats.cloudevents import parse_event
 from engine.ports import EnvelopeKind, Received
+from engine.rules import Rules
 from engine.simulator import DEFAULT_START, Simulator
 from tests.domain.timeline import World
 
 OUTCOMES = {"hit", "false_alarm", "prevented"}
 #: The demo at sixty times the pace: a tick a minute of its world.
 TICK = timedelta(minutes=1)
+#: Devices are told of early: single failures are hours apart, and a test looks at the first.
+RULES = Rules(predict_at={"device": 0.05})
 
 
 class Played:
     """A simulated operation on the line, from `hour` of its first day on, without its samples."""
 
     def __init__(self, seed: int, hour: float, *, scale: float, routine: bool = True) -> None:
-        self.world = World()
+        self.world = World(RULES)
         self.start = DEFAULT_START + timedelta(hours=hour)
         before = self.start - timedelta(hours=4)
         self._simulator = Simulator(seed, scale, before, planned_from=self.start, routine=routine)
@@ -78,7 +81,7 @@ def test_a_breach_and_a_failure_are_foretold_kept_over_a_restart_and_validated()
         if not restarted and played.of("sla") and played.of("device"):
             restarted = {one.id: one for model in ("sla", "device") for one in played.of(model) if one.state == "open"}
             scores = {key: one.at for key, one in played.world.book.derived["predictions.pending"].items()}
-            played.world.restart()
+            played.world.restart(RULES)
         over = {one.model: one for id in restarted if (one := played.world.noun("predictions", id)).validated_at}
         if over.keys() == {"sla", "device"}:
             break
