@@ -12,7 +12,7 @@ import pytest
 from engine.presence import CARD, LOCK
 from tests.fakes.headless import SMALL, Starter, command, environment
 from tests.fakes.terminal import Opener, Terminal
-from tests.fakes.waiting import until
+from tests.fakes.waiting import PATIENCE, until
 
 LEFT_SCREEN = b"\x1b[?1049l"
 
@@ -32,7 +32,7 @@ def _last_words(terminal: Terminal) -> str:
 
 
 def _ends_with(terminal: Terminal, code: int) -> str:
-    assert terminal.ended(20.0) == code
+    assert terminal.ended(PATIENCE) == code
     terminal.settle(0.2)
     words = _last_words(terminal)
     assert words.startswith("noc-console: ") and len(words.splitlines()) == 1
@@ -70,7 +70,7 @@ def test_locked_directory_says_that_it_is(console, tmp_path: Path) -> None:  # t
 def test_folder_that_is_a_file_is_named(console, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "data").write_text("x")
     terminal = console(tmp_path / "data")
-    assert terminal.ended(20.0) == 1
+    assert terminal.ended(PATIENCE) == 1
     terminal.settle(0.2)
     assert f"{tmp_path / 'data'}: File exists" in terminal.text.replace("\n", "")
 

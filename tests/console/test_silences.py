@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from noc_console.screens.silence_rows import matchers_text
 from tests.console.conftest import Opened
 from tests.fakes import world
 from tests.fakes.client import FakeClient
+from tests.fakes.waiting import PATIENCE
 
 MATCHERS = (
     Matcher(name="site", value='Harbour "2"'),
@@ -125,8 +127,9 @@ def test_labels_that_are_hard_to_write_are_proposed_as_matchers_that_hit() -> No
 async def test_the_dialog_says_how_much_of_the_incident_is_hit_and_offers_others(opened: Opened) -> None:
     async with opened(size=(120, 36)) as desk:
         await desk.press("2", "S")
-        await desk.settled()
-        await desk.pilot.pause(0.3)
-        await desk.settled()
         total = sum(alert.incident == 4411 for alert in desk.client.alerts.values())
-        assert f"the {total} active alerts of I-4411" in desk.screen or f"all {total} active alerts" in desk.screen
+        told = (f"the {total} active alerts of I-4411", f"all {total} active alerts")
+        async with asyncio.timeout(PATIENCE):
+            while not any(words in desk.screen for words in told):
+                await desk.pilot.pause(0.05)
+        await desk.settled()

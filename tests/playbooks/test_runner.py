@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from engine.playbooks.settings import ConfigurationSettings, PlaybookSettings
 from engine.ports import Envelope, EnvelopeKind
 from engine.settings import Settings, StoreSettings
 from tests.fakes.line import signal
+from tests.fakes.waiting import PATIENCE
 
 ANA = Scope(tenant=DEFAULT_TENANT, actor="ana", capabilities=CAPABILITIES)
 BOB = Scope(tenant=DEFAULT_TENANT, actor="bob", capabilities=CAPABILITIES)
@@ -59,7 +61,8 @@ def settings_of(tmp_path: Path) -> Settings:
 
 async def until(engine: Engine, kind: str, state: str) -> Any:
     """The first record of this kind in this state, once there is one."""
-    for _ in range(600):
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
         page = await engine.client(ANA).query(Query(kind=kind, q=f"state={state}"))
         if page.items:
             return page.items[0]
