@@ -71,7 +71,8 @@ def drop(draft: Draft, key: Key) -> None:
 
 def _touch(draft: Draft, place: Place, key: Key | None = None) -> None:
     """A record is to be written again; `key` is new in it."""
-    draft.set(draft.derived(_TOUCHED), (place, key), None)
+    table = draft.derived(_TOUCHED)
+    draft.set(table, place, (*table.get(place, ()), *(() if key is None else (key,))))
 
 
 def keep(draft: Draft, predictors: Mapping[Foretold, Predictor]) -> None:
@@ -96,17 +97,16 @@ def keep_nothing(draft: Draft) -> None:
 
 
 def touched(draft: Draft) -> int:
-    """How many records, about, are to be written again."""
+    """How many records are to be written again."""
     return len(draft.derived(_TOUCHED))
 
 
-def _taken(draft: Draft) -> dict[Place, list[Key]]:
+def _taken(draft: Draft) -> dict[Place, tuple[Key, ...]]:
     """The records that were touched, each with what is new in it; they are not touched any longer."""
-    found: dict[Place, list[Key]] = {}
-    touched = draft.derived(_TOUCHED)
-    for place, key in list(touched):
-        found.setdefault(place, []).extend([key] if key is not None else ())
-        draft.discard(touched, (place, key))
+    table = draft.derived(_TOUCHED)
+    found = dict(table)
+    for place in found:
+        draft.discard(table, place)
     return found
 
 

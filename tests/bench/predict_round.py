@@ -14,9 +14,11 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from statistics import median
 from time import monotonic, perf_counter, process_time
+
+from msgspec.structs import replace
 
 from data.nouns.world import Device, Shift, Site, Ticket
 from data.records import DEFAULT_TENANT as T
@@ -55,6 +57,13 @@ def crowded() -> Book:
     return book
 
 
+def heard(book: Book, now: datetime) -> None:
+    """All devices give a sign of life."""
+    held = book.nouns["devices"]
+    for key, of in list(held.items()):
+        held[key] = replace(of, last_seen=now)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--fast", action="store_true", help="a minute passes with each tick")
@@ -68,6 +77,8 @@ def main() -> None:
     slices: list[tuple[float, float]] = []
     while len(found) < ROUNDS:
         now += step
+        if now.second == 0:
+            heard(book, now)
         draft = Draft(book, rules, T, now)
         began, wall = process_time(), perf_counter()
         keeping.ensure(draft)
