@@ -59,6 +59,9 @@ FEATURES = (
     "errors_24h.odds",
     "maintenance_days.known",
 )
+_ERRORS_HOUR, _OFFLINE_HOUR, _LEVEL = map(
+    FEATURES.index, ("errors_24h.hour", "offline_history.hour", "battery_slope.level")
+)
 #: An outage is believed when it has stood for so long: until then a device above may turn out to be its cause.
 BELIEVED = timedelta(seconds=60)
 #: The share of events, and log odds of a type, that rules of thumb take at most.
@@ -132,21 +135,20 @@ def margin(values: Row, share: float, thing: Thing | None = None) -> float:
     offline, sync, age, kind, _, errors, _ = values[:7]
     found = log_odds(min(share, MOST_SHARE)) + min(kind, KIND_MOST)
     found += 0.3 * min(offline, 4.0) + 0.5 * min(max(sync, 0.0), 3.0) + 0.2 * min(errors, 3.0)
-    found += 1.4 * min(_column(values, "errors_24h.hour"), 3.0)
-    found += 5.0 * max(0.0, min(_column(values, "offline_history.hour"), 1.8) - 0.9)
+    found += 1.4 * min(_column(values, _ERRORS_HOUR), 3.0)
+    found += 5.0 * max(0.0, min(_column(values, _OFFLINE_HOUR), 1.8) - 0.9)
     found += 6.0 * min(1.0, max(0.0, 1.6 - _hours_left(values)) / 0.6)
     return found if isnan(age) else found + 3.0 * max(0.0, age - log(1.5))
 
 
-def _column(values: Row, name: str) -> float:
+def _column(values: Row, place: int) -> float:
     """0 where it is not known, as in a row of the features alone."""
-    place = FEATURES.index(name)
     return 0.0 if place >= len(values) or isnan(values[place]) else values[place]
 
 
 def _hours_left(values: Row) -> float:
     """Until the battery is empty, were it to go on as it does."""
-    slope, level = values[4], _column(values, "battery_slope.level")
+    slope, level = values[4], _column(values, _LEVEL)
     return level / -slope if slope < -0.3 and level > 0.0 else inf
 
 

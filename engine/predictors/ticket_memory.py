@@ -99,8 +99,9 @@ def observe(draft: Draft, of: Ticket) -> None:
 def open_tickets(draft: Draft) -> dict[Any, Any]:
     """(tenant, ticket) → (its facets, hour of its opening), and (tenant, None, facet) → (how many are open, the sum of
     the hours of their opening). What `prepare` has not entered by now is entered at once."""
-    if draft.book.derived.get(_LEFT) != _ALL_ENTERED:
-        prepare(draft, len(_left(draft)))
+    left = _left(draft)
+    if len(left) > 1:  # by its length: to compare it with another would walk over all that has left it
+        prepare(draft, len(left))
     return draft.derived(_OPEN)
 
 
@@ -122,10 +123,6 @@ def _left(draft: Draft) -> dict[Any, Any]:
         for key in draft.book.nouns["tickets"]:
             draft.set(left, key, True)
     return left
-
-
-#: What is left then.
-_ALL_ENTERED = {_LISTED: True}
 
 
 def _enter(draft: Draft, left: dict[Any, Any], key: tuple[TenantId, str]) -> None:
