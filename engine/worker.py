@@ -107,6 +107,9 @@ class Worker:
             raise Fenced("another engine runs on this data directory")
         self.epoch = epoch
         await self._reload()
+        # What began in the last minutes still counts as load and as a flood.
+        known = [began_at(alert) for alert in self.book.alerts.values() if alert.incident and not alert.suppressed]
+        self._telemetry.alarmed(self._clock.now(), known)
         self.state = "live"
 
     async def run(self) -> None:

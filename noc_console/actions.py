@@ -150,6 +150,7 @@ _GLOBAL = (
     _a("app.quiet", "", "Quiet", "no bell for a while; off ends it", command="quiet", argument="30m|until HH:MM|off"),
     _a("app.handover", "H", "Handover", "what the next shift has to know: what waits, ends soon or has no owner",
        command="handover"),
+    _a("app.oncall", "", "On call", "who has duty now, until when, and how they are reached", command="oncall"),
 )
 
 _TABLE = (

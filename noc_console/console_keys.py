@@ -161,6 +161,15 @@ class ConsoleKeys(TerminalApp, inherit_bindings=False):
         found = handover(self.desk.mirror, silences.rows, silences.problem, self.desk.clock.now())
         self.push_screen(FactsDialog(Safe("Handover"), found))
 
+    async def do_app_oncall(self) -> None:
+        """Who has duty now."""
+        from noc_console.dialogs.facts import FactsDialog
+        from noc_console.screens.oncall_words import duty_facts
+
+        duty = Reading(self.desk.client, Query(kind="oncall/now"))
+        await duty.load()
+        self.push_screen(FactsDialog(Safe("On call"), duty_facts(duty.rows, duty.problem)))
+
     def do_app_views(self, argument: str) -> Coroutine[Any, Any, None]:
         return self.views.act(argument)
 

@@ -52,6 +52,14 @@ def duty_lines(rows: Sequence[Mapping[str, Any]], label: int) -> list[Line]:
     ]
 
 
+def duty_facts(rows: Sequence[Mapping[str, Any]], problem: Safe) -> list[tuple[str, Safe]]:
+    """The same as labelled lines; `problem` is why it could not be read, "" when it was."""
+    if problem:
+        return [("on call", safe_text(f"could not be read: {problem}"))]
+    found = [("", safe_text(f"{row['rota']}: {_has_duty(row)}")) for row in rows]
+    return found or [("on call", Safe("no rota is set up: docs/oncall.md tells how"))]
+
+
 def _rota(row: Mapping[str, Any]) -> str:
     return f"on call {row['rota']}"
 

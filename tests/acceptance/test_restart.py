@@ -109,3 +109,14 @@ async def test_repeats_that_were_not_counted_yet_are_counted_after_a_start(runni
             Envelope(kind=EnvelopeKind.TICK, tenant=DEFAULT_TENANT, source="ticks", payload=None)
         )
         assert (await only(engine)).events == 5
+
+
+async def test_alarms_of_the_last_minutes_still_count_after_a_start(running: Running, clock: HandClock) -> None:
+    async with running() as engine:
+        await say(engine, clock, *(f"host-{number}" for number in range(12)))
+        before = engine.telemetry.alarms(clock.now())
+    clock.advance(60.0)
+    async with running() as engine:
+        assert engine.telemetry.alarms(clock.now()) == before > 0
+        clock.advance(600.0)
+        assert engine.telemetry.alarms(clock.now()) == 0
