@@ -81,8 +81,12 @@ def properties(of: Ticket) -> list[tuple[str, str]]:
 
 def observe(draft: Draft, of: Ticket) -> None:
     """Take note of a ticket as it is: it was opened, was changed, is over, or nothing of that."""
-    table, left, key = draft.derived(_OPEN), _left(draft), (of.tenant, of.id)
-    if key in left:
+    table, key = draft.derived(_OPEN), (of.tenant, of.id)
+    is_first = _LISTED not in draft.derived(_LEFT)
+    left = _left(draft)
+    if is_first and len(of.history) < 2:  # it has come just now, and made us look who was there before
+        draft.discard(left, key)
+    elif key in left:
         _enter(draft, left, key)
     is_over, before = of.state in tickets.OVER, table.get(key)
     if is_over and before is not None:
