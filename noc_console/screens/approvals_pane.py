@@ -28,10 +28,7 @@ class ApprovalsPane(PagePane):
         if not self.is_attached or not self.size.width:
             return
         found, now = self.desk.mirror.lists.of(standing.WAITING), self.desk.clock.now()
-        if not found.loaded:
-            words_of = found.problem or Safe("asking the engine")
-            state = PaneState.ERROR if found.problem else PaneState.LOADING
-            self.page(state, [[Piece(Safe(" ")), Piece(words_of, "warn" if found.problem else "dim")]])
+        if not self.is_there(found):
             return
         approvals = standing.waiting(self.desk.mirror, now)
         held = self.desk.mirror.lists.of(OPEN_RUNS).records.values()

@@ -6,61 +6,28 @@ from datetime import timedelta
 from typing import Any
 
 from noc_console import words
-from noc_console.desk import Desk
-from noc_console.mirror import Dirty
-from noc_console.record_lists import Watch
+from noc_console.record_lists import RecordList, Watch
 from noc_console.safe_text import Safe, safe_text
 from noc_console.screens.fraud_map import FLAGGED, last_hours, rows_of_scores
 from noc_console.screens.fraud_rows import pattern
-from noc_console.screens.page_pane import PagePane
+from noc_console.screens.page_pane import ListPane
 from noc_console.widgets.heat_grid import heat_lines, style_of
-from noc_console.widgets.line_view import LineView
 from noc_console.widgets.pane import PaneState, text_lines
 from noc_console.widgets.piece import Line, Piece
 
 #: Scores that are looked at one by one; all others stand in the heatmap's sums alone.
 WATCH = Watch(kind="fraud_scores", q="score>=0.2", active=None)
 HOURS = 24
-#: The clock hours move on; drawn anew this often when no score comes.
-AGES_SECONDS = 30.0
 
 
-class FraudPane(PagePane):
+class FraudPane(ListPane):
     TITLE = "Fraud"
     WATCHES = (WATCH,)
+    #: Time goes on also when nothing new comes.
+    AGES_SECONDS = 30.0
 
-    def __init__(self, desk: Desk) -> None:
-        self._lines = LineView()
-        self._drawn_at = float("-inf")
-        self._drawn: tuple[object, ...] = ()
-        super().__init__(desk, self._lines)
-
-    def apply(self, dirty: Dirty) -> None:
-        now = self.desk.clock.monotonic()
-        shape = (self.size, self.desk.palette, self.desk.is_stale())
-        if not (
-            dirty.reset or dirty.records.get(WATCH.kind) or shape != self._drawn or now - self._drawn_at >= AGES_SECONDS
-        ):
-            return
-        self._drawn_at, self._drawn = now, shape
-        self._draw()
-
-    def do_table_open(self) -> None:
-        """enter: the page."""
-        self.opened(None)
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._draw)
-
-    def _draw(self) -> None:
-        found, now = self.desk.mirror.lists.of(WATCH), self.desk.clock.now()
-        if not self.is_attached or not self.size.width:
-            return
-        if not found.loaded:
-            words_of = found.problem or Safe("asking the engine")
-            state = PaneState.ERROR if found.problem else PaneState.LOADING
-            self.page(state, [[Piece(Safe(" ")), Piece(words_of, "warn" if found.problem else "dim")]])
-            return
+    def show_records(self, found: RecordList) -> None:
+        now = self.desk.clock.now()
         recent = [score for score in found.records.values() if now - score.at <= timedelta(hours=HOURS)]
         flagged = sum(score.score >= FLAGGED for score in recent)
         told = f"{words.many(flagged, 'score')} of {FLAGGED:.0%}+ in 24 h"

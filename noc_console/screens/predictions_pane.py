@@ -5,60 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 from noc_console import words
-from noc_console.desk import Desk
-from noc_console.mirror import Dirty
-from noc_console.record_lists import Watch
+from noc_console.record_lists import RecordList, Watch
 from noc_console.safe_text import Safe, fit, safe_text
-from noc_console.screens.page_pane import PagePane
+from noc_console.screens.page_pane import ListPane
 from noc_console.screens.predictions_rows import EVENTS, here, left, percent
 from noc_console.widgets.heat_grid import style_of
-from noc_console.widgets.line_view import LineView
 from noc_console.widgets.pane import PaneState, text_lines
 from noc_console.widgets.piece import Line, Piece
 
 #: What is foretold and what became of it, the newest; horizons end within hours.
 WATCH = Watch(kind="predictions", active=None)
-#: Time goes on also when nothing is foretold anew.
-AGES_SECONDS = 15.0
 #: Cells from which on one line has room for a prediction; lines from which on it may take two; where the second begins.
 ROOMY, TALL, SECOND = 60, 5, 11
 
 
-class PredictionsPane(PagePane):
+class PredictionsPane(ListPane):
     TITLE = "Predictions"
     WATCHES = (WATCH,)
+    #: Time goes on also when nothing new comes.
+    AGES_SECONDS = 15.0
 
-    def __init__(self, desk: Desk) -> None:
-        self._lines = LineView()
-        self._drawn_at = float("-inf")
-        self._drawn: tuple[object, ...] = ()
-        super().__init__(desk, self._lines)
-
-    def apply(self, dirty: Dirty) -> None:
-        now = self.desk.clock.monotonic()
-        shape = (self.size, self.desk.palette, self.desk.is_stale())
-        changed = dirty.reset or bool(dirty.records.get(WATCH.kind)) or shape != self._drawn
-        if not changed and now - self._drawn_at < AGES_SECONDS:
-            return
-        self._drawn_at, self._drawn = now, shape
-        self._draw()
-
-    def do_table_open(self) -> None:
-        """enter: the page."""
-        self.opened(None)
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._draw)
-
-    def _draw(self) -> None:
-        found = self.desk.mirror.lists.of(WATCH)
-        if not self.is_attached or not self.size.width:
-            return
-        if not found.loaded:
-            told = found.problem or Safe("asking the engine")
-            state = PaneState.ERROR if found.problem else PaneState.LOADING
-            self.page(state, [[Piece(Safe(" ")), Piece(told, "warn" if found.problem else "dim")]])
-            return
+    def show_records(self, found: RecordList) -> None:
         standing = sorted(
             (one for one in found.records.values() if one.state == "open"),
             key=lambda one: (-one.probability, one.due_at),
